@@ -1,0 +1,40 @@
+# A small front: each target installs what it needs, then asks meson, ninja and tools/run-tests.
+#
+#   make            build/goodtalk                 make run ARGS="-k 8080"   build it and run it
+#   make test       everything that is quick       make test-all             and all that is not
+#   make install    DESTDIR=, PREFIX=/usr/local
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+ARGS   ?=
+PYTHON ?= /usr/bin/python3
+
+.PHONY: all build run test test-all asan soak soak-fuzz soak-storm tidy format install clean
+
+all: build
+
+build: $(BUILD)/build.ninja
+	@meson setup --reconfigure $(BUILD) >/dev/null
+	@meson compile -C $(BUILD) >&2
+
+$(BUILD)/build.ninja:
+	@tools/install-packages build
+	@meson setup $(BUILD) --prefix=$(PREFIX) -Dtests=disabled
+
+run: build
+	@exec $(BUILD)/goodtalk $(ARGS)
+
+test test-all asan soak soak-fuzz soak-storm tidy:
+	@tools/install-packages $@
+	@$(PYTHON) tools/run-tests $@
+
+format:
+	@tools/install-packages tidy
+	@clang-format -i $(wildcard include/*.h src/*/*.[ch] tests/*/*.[ch] examples/*.c)
+
+install: build
+	@meson configure $(BUILD) --prefix=$(abspath $(PREFIX))
+	@meson install -C $(BUILD)
+
+clean:
+	rm -rf build build-*

@@ -1,0 +1,180 @@
+/* goodtalk.h: a message server in a few lines.
+ *
+ * A server listens, receives messages, records them and replies. The happy path:
+ *
+ *     gt_server *server = gt_create();
+ *     gt_on_message(server, heard, NULL);          // or gt_set(server, "reply", "...")
+ *     gt_listen(server, "9999");
+ *     int status = gt_run(server);                 // until gt_stop, or the count is reached
+ *     gt_free(&server);
+ *
+ * Every call that can fail returns a gt_status; the reason, as a sentence, is gt_error(server).
+ *
+ * Threads: a server belongs to the thread that calls gt_run. Only gt_stop, gt_reply and
+ * gt_reply_none may be called from other threads; gt_stop also from a signal handler. Callbacks run
+ * on the thread of gt_run, never from within another call of the application into the library,
+ * gt_listen (which tells the address listened on) excepted.
+ *
+ * The library is quiet: it prints nothing, installs no signal handler, never exits. Shown messages
+ * (gt_set "show") may raise SIGPIPE when standard output has gone; ignore it as usual.
+ */
+#ifndef GOODTALK_H
+#define GOODTALK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define GT_PUBLIC __attribute__((visibility("default")))
+#else
+#define GT_PUBLIC
+#endif
+
+typedef struct gt_server gt_server; /* a server: opaque, made by gt_create, freed by gt_free */
+typedef struct gt_turn gt_turn;     /* one message and its reply: opaque, owned by the library */
+
+/* What calls return. The numbers are the exit statuses of the goodtalk program. */
+enum gt_status {
+    GT_DONE = 0,   /* done; gt_run: the count is reached, or a server without a count was stopped */
+    GT_FAILED = 1, /* something failed: see gt_error */
+    GT_WRONG = 2,  /* a setting or an address is wrong: see gt_error */
+    GT_TIMED_OUT = 3, /* "timeout" passed before the count was reached */
+    GT_UNMET = 4,     /* a talk went otherwise than expected (not returned by this version) */
+    GT_STOPPED = 5    /* gt_stop came before the count was reached, or came twice */
+};
+
+/* ---- a server ----------------------------------------------------------------------------------
+ */
+
+/* A new server with the library's defaults: show none, count 0 (no limit); otherwise those of
+ * gt_setting_at. NULL only when memory is out. */
+GT_PUBLIC gt_server *gt_create(void);
+
+/* Set a setting by its name, as on the command line without the dashes: gt_set(s, "frame", "line").
+ * A flag takes "on" or "off" (NULL means on). The value is copied. What belongs to listeners
+ * applies to the gt_listen calls that follow. GT_DONE, or GT_WRONG with a sentence that says what
+ * would be right. */
+GT_PUBLIC int gt_set(gt_server *server, const char *name, const char *value);
+
+/* Listen on an address: PORT, :PORT, HOST:PORT, [V6]:PORT, tcp:..., tcp4:..., tcp6:..., unix:PATH,
+ * unix:@NAME, fd:N. May be called several times, before gt_run. The socket is bound at once; the
+ * address as it can be connected to is told as a GT_EVENT_LISTENING. GT_DONE, GT_WRONG (not an
+ * address) or GT_FAILED (cannot listen there). */
+GT_PUBLIC int gt_listen(gt_server *server, const char *address);
+
+/* Serve until the count is reached, the timeout passes, or gt_stop. Returns a gt_status. A server
+ * runs once. */
+GT_PUBLIC int gt_run(gt_server *server);
+
+/* Stop: the first call drains (what is in hand is finished, at most "drain-timeout"), a second one
+ * makes gt_run return at once. Safe from any thread and from signal handlers, until gt_free. */
+GT_PUBLIC void gt_stop(gt_server *server);
+
+/* The last error as a sentence, valid until the next call with this server; "" when there was none.
+ */
+GT_PUBLIC const char *gt_error(const gt_server *server);
+
+/* How many messages have been recorded so far. */
+GT_PUBLIC uint64_t gt_message_count(const gt_server *server);
+
+/* Free a server that does not run, and everything it opened; *server becomes NULL. Threads that may
+ * still reply must have ended. */
+GT_PUBLIC void gt_free(gt_server **server);
+
+/* ---- messages ----------------------------------------------------------------------------------
+ */
+
+/* A message, valid during the callback only: copy what you keep. */
+struct gt_message {
+    const void *bytes;    /* the message, without its delimiter; not NUL-terminated */
+    size_t size;          /* its length in bytes; 0 is a message too */
+    const char *peer;     /* who said it: "127.0.0.1:40312", "[::1]:40312", "unix:pid=812,uid=0" */
+    const char *listener; /* where: "tcp:[::]:9999", "unix:/run/gt" */
+    const char *id;       /* WORKER-SEQUENCE, unique within a run */
+};
+
+/* Called for each message. Reply with gt_reply or gt_reply_none: within the callback, or later,
+ * from any thread; exactly once per turn. Until then the replies to later messages of the
+ * connection wait. With a message callback the settings reply, reply-file, echo and silent are not
+ * used. */
+typedef void gt_message_fn(gt_turn *turn, const struct gt_message *message, void *context);
+GT_PUBLIC void gt_on_message(gt_server *server, gt_message_fn *heard, void *context);
+
+/* Reply to a turn: the bytes are copied, and ended as the connection's framing ends a reply. The
+ * turn belongs to the library again afterwards. A reply to a peer that has gone is harmless.
+ * Returns GT_DONE, or GT_FAILED when memory is out (the connection is then closed: no peer gets
+ * half a reply). */
+GT_PUBLIC int gt_reply(gt_turn *turn, const void *bytes, size_t size);
+
+/* Let a turn end without a reply. */
+GT_PUBLIC void gt_reply_none(gt_turn *turn);
+
+/* ---- events ------------------------------------------------------------------------------------
+ */
+
+enum gt_level { GT_ERROR, GT_WARNING, GT_NOTICE, GT_DETAIL };
+
+enum gt_event_kind {
+    GT_EVENT_LISTENING, /* a listener is open; listener is its address as it can be connected to */
+    GT_EVENT_READY,     /* gt_run accepts connections now */
+    GT_EVENT_CONNECTED, /* a peer connected */
+    GT_EVENT_ENDED,     /* a connection ended, for reason */
+    GT_EVENT_PAUSED,    /* intake pauses, for reason */
+    GT_EVENT_RESUMED,   /* intake goes on */
+    GT_EVENT_STOPPING,  /* draining has begun */
+    GT_EVENT_FAILED,    /* the run is about to fail; text is the error */
+    GT_EVENT_NOTE       /* anything else worth a line */
+};
+
+/* Something that happened; valid during the callback only. Strings that a peer can influence are
+ * escaped: they may be printed. */
+struct gt_event {
+    enum gt_event_kind kind;
+    enum gt_level level;
+    const char *name;     /* the kind as a word: "listening", "ended" */
+    const char *text;     /* one sentence, without a newline */
+    const char *reason;   /* the reason's word ("idle-timeout"), or NULL */
+    const char *peer;     /* the peer's address, or NULL */
+    const char *listener; /* the listener's address, or NULL */
+};
+
+/* Be told of events up to this level: GT_WARNING tells errors and warnings. Listening is a notice,
+ * connections that come and go as they should are details. */
+typedef void gt_event_fn(const struct gt_event *event, void *context);
+GT_PUBLIC void gt_on_event(gt_server *server, enum gt_level level, gt_event_fn *told,
+                           void *context);
+
+/* ---- the settings ------------------------------------------------------------------------------
+ */
+
+enum gt_scope {
+    GT_SCOPE_LISTENER, /* belongs to the listeners opened after it is set */
+    GT_SCOPE_SERVER,   /* belongs to the server */
+    GT_SCOPE_PROGRAM,  /* the goodtalk program's own: gt_set refuses it */
+    GT_SCOPE_LATER     /* known, but not built yet: refused everywhere, and in no list of options */
+};
+
+/* One row of the settings table; the strings are constants of the library. */
+struct gt_setting {
+    const char *name; /* "max-message" */
+    char letter;      /* 'm', or 0 */
+    enum gt_scope scope;
+    const char *argument; /* "SIZE", or NULL for a flag */
+    const char *initial;  /* its default as one would write it, or NULL */
+    const char *help;     /* one line */
+};
+
+/* The settings in the order of the manual: index 0, 1, ...; NULL after the last. */
+GT_PUBLIC const struct gt_setting *gt_setting_at(size_t index);
+
+/* "0.1.0" */
+GT_PUBLIC const char *gt_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,42 @@
+/* slice.h: bytes that somebody else owns. */
+#ifndef BASE_SLICE_H
+#define BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct slice {
+    const uint8_t *data; /* may be NULL when size is 0 */
+    size_t size;         /* bytes */
+};
+
+static inline struct slice slice_of(const void *data, size_t size)
+{
+    return (struct slice){data, size};
+}
+
+static inline struct slice slice_of_text(const char *text)
+{
+    return (struct slice){(const uint8_t *)text, strlen(text)};
+}
+
+/* The slice without its first count bytes; count is at most its size. */
+static inline struct slice slice_after(struct slice slice, size_t count)
+{
+    return (struct slice){slice.data + count, slice.size - count};
+}
+
+static inline bool slice_equal(struct slice a, struct slice b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* Whether the last byte of the slice is this one. */
+static inline bool slice_ends_with(struct slice slice, uint8_t byte)
+{
+    return slice.size > 0 && slice.data[slice.size - 1] == byte;
+}
+
+#endif

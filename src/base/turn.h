@@ -1,0 +1,95 @@
+/* turn.h: one message and its reply: the struct that travels.
+ *
+ *   codec marks the message -> serve takes a turn -> record keeps the message -> reply fills the turn,
+ *   now or later -> serve sends the replies in order -> the turn goes back to its pool.
+ *
+ * Three may hold a turn: its connection (to send the reply in its place), the recorder (until the message
+ * is recorded) and the replier (until the reply is known). The state says who still does:
+ *
+ *   HELD         taken: neither recorded nor replied to
+ *   HELD_READY   replied to, not yet recorded: the reply waits
+ *   OPEN         recorded, the reply not yet known
+ *   READY        recorded and replied to: waits for its place in the connection's order
+ *   ORPHAN_*     its connection died; the turn lives until recorder and replier have let go
+ *
+ * The moves are a table in turn.c; a move that is not in it is our own bug and aborts. */
+#ifndef BASE_TURN_H
+#define BASE_TURN_H
+
+#include "base/bytes.h"
+#include "base/list.h"
+#include "base/peer.h"
+
+enum turn_state {
+    TURN_FREE,
+    TURN_HELD,
+    TURN_HELD_READY,
+    TURN_OPEN,
+    TURN_READY,
+    TURN_ORPHAN_HELD,       /* recorder and replier have it */
+    TURN_ORPHAN_HELD_READY, /* only the recorder has it */
+    TURN_ORPHAN_OPEN,       /* only the replier has it */
+    TURN_STATE_COUNT
+};
+
+enum turn_event {
+    TURN_TAKEN,    /* out of the pool */
+    TURN_RECORDED, /* its message is recorded */
+    TURN_REPLIED,  /* its reply is whole (it may be empty) */
+    TURN_SENT,     /* its reply has its place in the output */
+    TURN_ORPHANED, /* its connection died */
+    TURN_EVENT_COUNT
+};
+
+/* A message as it is handed to recorders and repliers: valid during the call. */
+struct message {
+    struct slice body;      /* the message */
+    struct slice raw;       /* the bytes it came in, delimiter and length included */
+    const struct peer *peer;
+    const char *listener;   /* "tcp:[::]:9999" */
+    unsigned worker;
+    uint64_t sequence;      /* 1, 2, ... within the worker */
+    int64_t time_us;        /* wall clock, microseconds since 1970 UTC */
+};
+
+/* One entry of a connection's output: bytes that may leave when everything before them has left and
+ * the turn they belong to is recorded. A turn embeds the part that ends it; further parts (a reply in
+ * pieces) and text without a turn (a greeting) are allocated. */
+struct part {
+    struct list link;    /* in the connection's output queue */
+    struct slice bytes;  /* shared bytes, or those of owned */
+    struct bytes owned;  /* memory to free with the part; empty when the bytes are shared */
+    struct gt_turn *turn;/* the turn this belongs to; NULL: text without a turn */
+};
+
+#define TURN_MAGIC 0x7475726eu
+
+struct gt_turn {
+    uint32_t magic;
+    uint8_t state;        /* enum turn_state, changed by turn_move only */
+    bool mailed;          /* a reply from another thread is on its way */
+    uint64_t sequence;    /* of its message */
+    void *connection;     /* serve's connection; NULL once orphaned */
+    void *mailbox;        /* serve's mailbox of the worker: where other threads leave replies */
+    struct part end;      /* the (last) bytes of the reply, in the connection's queue */
+    struct list held;     /* among the worker's turns that wait for the recorder */
+    struct gt_turn *mail; /* the next in the mailbox */
+    struct bytes letter;  /* the reply another thread left */
+    bool letter_given;    /* with bytes (else: no reply) */
+    bool letter_lost;     /* memory was out when it was left */
+};
+
+/* Make the move that event asks for: the new state. TURN_FREE means nobody holds the turn any more:
+ * the caller gives it back to its pool. Aborts on a move that is not in the table. */
+enum turn_state turn_move(struct gt_turn *turn, enum turn_event event);
+
+/* Whether its message is recorded. */
+static inline bool turn_recorded(const struct gt_turn *turn)
+{
+    return turn->state == TURN_OPEN || turn->state == TURN_READY || turn->state == TURN_ORPHAN_OPEN;
+}
+
+/* "held-ready", for diagnostics. */
+const char *turn_state_name(enum turn_state state);
+
+#endif

@@ -1,0 +1,182 @@
+/* engine.h: the only place that waits.
+ *
+ * An engine carries out operations and says when each is done. The owner embeds the operation and keeps
+ * it until it is over; the engine links it and allocates nothing per operation. It never calls back from
+ * within a call: completions run inside engine_pass, on the thread that runs the engine. All functions
+ * belong to that thread, engine_wake excepted.
+ *
+ * A pass: completions that are ready run; then it waits, at most as long as it may and never past the
+ * next timer; then what happened runs; then the timers that are due. So what arrived before a timer was
+ * due is seen before the timer fires.
+ *
+ * An operation that submits may be finished at once: engine_send, engine_write and engine_sync then
+ * return true, op.result says how, and done is not called. Otherwise done is called later, exactly once
+ * (accept and receive: once per thing that happened; op.active tells whether more may come).
+ *
+ * Results: counts or descriptors, or -errno. Two implementations now (epoll.c, sim.c); uring.c has its
+ * slot in engine_create. The same contract tests run against each: tests/unit/test_engine_contract.c.
+ * Later operations (connect, read, datagrams, child's end) join as typed structs like these. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base/error.h"
+#include "base/list.h"
+#include "base/peer.h"
+#include "base/slice.h"
+#include "base/timers.h"
+
+#include <sys/uio.h>
+
+struct engine;
+struct op;
+
+/* op is over, or (accept, receive) has one more result. The owner may submit, cancel, close and free
+ * from within; it may free op only when op->active is false. */
+typedef void op_done(struct op *op, int64_t result);
+
+/* What every operation has. The owner sets done, before the first submit; the rest is the engine's. */
+struct op {
+    op_done *done;
+    struct list link;  /* the engine's: among operations whose completion is due, or to be tried */
+    int32_t fd;
+    uint8_t kind;      /* enum op_kind */
+    bool active;       /* submitted and not over */
+    uint8_t phase;     /* the engine's own */
+    int64_t result;    /* after a submit that returned true: how it went */
+};
+
+enum op_kind { OP_NONE, OP_ACCEPT, OP_RECEIVE, OP_SEND, OP_WRITE, OP_SYNC };
+
+/* Accept connections until cancelled or an error ends it. done's result: a new descriptor (non-blocking,
+ * close-on-exec, the caller's to close), or -errno and the operation is over: -EMFILE, -ENFILE, -ENOBUFS,
+ * -ENOMEM (the owner pauses and submits again), -ECANCELED. Connections that died in the queue
+ * (ECONNABORTED and its relatives) are skipped. */
+struct accept_op {
+    struct op op;
+    struct peer peer; /* who connected, valid within done */
+};
+
+/* Receive until end-of-stream, an error, or cancelled. done's result: more than 0: that many bytes at
+ * data, the engine's own buffer, valid within done only; 0: end-of-stream, over; -errno: over. At most
+ * one result per pass, at most engine->receive_size bytes: nobody starves the others. After
+ * engine_cancel further bytes may still come before -ECANCELED does; they count. */
+struct receive_op {
+    struct op op;
+    const uint8_t *data;
+};
+
+/* Send all of it (also a write to a descriptor, see write_mode). The vector and what it points at stay
+ * the owner's and unchanged until the operation is over. The result is the number of bytes that left:
+ * all of them, or -errno (and transferred tells how many had left before). transferred grows while the
+ * operation runs, so that the owner can tell a slow peer from a dead one. */
+struct send_op {
+    struct op op;
+    struct iovec *parts; /* the engine may advance the entries */
+    unsigned part_count; /* at most SEND_PARTS_MAX */
+    size_t transferred;  /* bytes */
+};
+
+#define SEND_PARTS_MAX 16
+
+/* How a descriptor that is written to behaves. */
+enum write_mode {
+    WRITE_FILE,  /* regular files and the like: written within the call, at the file's own position */
+    WRITE_STREAM,/* pipes and terminals, non-blocking: waits until they are writable */
+    WRITE_SOCKET /* sent without blocking and without SIGPIPE */
+};
+
+struct write_op {
+    struct send_op send;
+    enum write_mode mode;
+};
+
+/* fdatasync. Result 0 or -errno. A failed sync must never be tried again. */
+struct sync_op {
+    struct op op;
+};
+
+/* What an implementation fills. */
+struct engine_table {
+    const char *name;
+    void (*destroy)(struct engine *engine);
+    void (*accept)(struct engine *engine, struct accept_op *op, int fd);
+    void (*receive)(struct engine *engine, struct receive_op *op, int fd);
+    bool (*send)(struct engine *engine, struct send_op *op, int fd);
+    bool (*write)(struct engine *engine, struct write_op *op, int fd);
+    bool (*sync)(struct engine *engine, struct sync_op *op, int fd);
+    void (*cancel)(struct engine *engine, struct op *op);
+    int (*shutdown)(struct engine *engine, int fd);
+    void (*close)(struct engine *engine, int fd, bool reset);
+    int64_t (*unacknowledged)(struct engine *engine, int fd);
+    int (*pass)(struct engine *engine, int64_t wait_ns);
+    void (*wake)(struct engine *engine);
+    int64_t (*wall_us)(struct engine *engine);
+    uint64_t (*random)(struct engine *engine);
+};
+
+/* The part every implementation begins with. */
+struct engine {
+    const struct engine_table *table;
+    struct timers timers;
+    int64_t now_ns;      /* the clock (monotonic), read once before and once after each wait */
+    size_t receive_size; /* bytes one receive brings at most */
+};
+
+/* An engine by its name: "auto" or "epoll" ("uring" later). NULL with the reason in error. */
+struct engine *engine_create(const char *name, struct error *error);
+
+/* The implementations, each ready to run or NULL with the reason. sim's is in engine/sim.h. */
+struct engine *engine_epoll_create(struct error *error);
+
+/* Free the engine; *engine becomes NULL. No operation may be active, no timer set (asserted). */
+void engine_destroy(struct engine **engine);
+
+/* Submit. fd is the caller's; the engine does not close it. op->op.done must be set. At most one receive
+ * and one send (or write) per descriptor are active at a time; an active operation is never submitted
+ * again (asserted). */
+void engine_accept(struct engine *engine, struct accept_op *op, int fd);
+void engine_receive(struct engine *engine, struct receive_op *op, int fd);
+bool engine_send(struct engine *engine, struct send_op *op, int fd);
+bool engine_write(struct engine *engine, struct write_op *op, int fd);
+bool engine_sync(struct engine *engine, struct sync_op *op, int fd);
+
+/* Ask an active operation to end; its done comes in a later pass, with -ECANCELED or, if it was quicker,
+ * its result. Cancelling twice is harmless, cancelling what is not active does nothing. */
+void engine_cancel(struct engine *engine, struct op *op);
+
+/* No more will be sent: FIN. 0 or -errno. */
+int engine_shutdown(struct engine *engine, int fd);
+
+/* Close a descriptor of this engine at once; with reset a TCP peer sees an RST. No operation may be
+ * active on it (asserted). */
+void engine_close(struct engine *engine, int fd, bool reset);
+
+/* How many bytes sent on this descriptor the peer has not acknowledged (a TCP FIN counts as one; on a
+ * Unix socket: not yet read); -errno when the connection has failed. */
+int64_t engine_unacknowledged(struct engine *engine, int fd);
+
+/* One pass; wait at most wait_ns (0: do not wait; negative: as long as it takes). 0, or -errno when
+ * the engine itself fails. */
+int engine_pass(struct engine *engine, int64_t wait_ns);
+
+/* End the wait of the current, or the next, pass. From any thread or signal handler. */
+void engine_wake(struct engine *engine);
+
+/* The wall clock in microseconds since 1970 UTC; seldom a system call. */
+int64_t engine_wall_us(struct engine *engine);
+
+/* A random number; in sim from its seed. */
+uint64_t engine_random(struct engine *engine);
+
+/* Timers fire within a pass, after what arrived. */
+static inline void engine_timer_set(struct engine *engine, struct timer *timer, int64_t deadline_ns)
+{
+    timer_set(&engine->timers, timer, deadline_ns);
+}
+
+static inline void engine_timer_stop(struct engine *engine, struct timer *timer)
+{
+    timer_stop(&engine->timers, timer);
+}
+
+#endif

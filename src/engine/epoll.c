@@ -1,0 +1,428 @@
+/* epoll.c: the engine over epoll: who waits, for what, and in which order it is told.
+ *
+ * The happy path of a pass: operations that are over are told; operations to be tried are tried; if
+ * none of that had anything to say, epoll_wait sleeps until an edge, the next timer or a wake;
+ * edges lead through the table of descriptors to the operations that wait for them; connections
+ * accepted a moment ago are tried in the same pass; timers fire last.
+ *
+ * A done may close any idle descriptor, cancel any operation, submit any other. So nothing is
+ * remembered across a done: rows are looked up again, lists are emptied from the front, and an
+ * event carries its descriptor's generation, which closing changes.
+ *
+ * Ways to fail. No memory for a row: the operation ends with -ENOMEM. epoll refuses the descriptor
+ * (EPERM, a regular file): it is tried again in every pass. epoll has no room: the operation ends
+ * with that error. A signal: the pass ends early. epoll_pwait2 missing or forbidden: milliseconds
+ * then, rounded up. epoll itself failing is what engine_pass returns. */
+#include "engine/epoll.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND_NS      1000000000
+#define MILLISECOND_NS 1000000
+
+#define WAKE_DATA     UINT64_MAX /* the event data of wake_fd: no descriptor is numbered like that */
+#define BATCHES_MAX   64 /* full batches of events fetched before timers fire all the same */
+#define TABLE_MINIMUM 64
+
+static uint64_t event_data(uint32_t generation, int fd)
+{
+    return (uint64_t)generation << 32 | (uint32_t)fd;
+}
+
+/* ---- descriptors ---- */
+
+static int table_grow(struct epoll_engine *engine, int fd)
+{
+    size_t count = engine->descriptor_count ? engine->descriptor_count : TABLE_MINIMUM;
+    while (count <= (size_t)fd)
+        count *= 2;
+    struct descriptor *grown = realloc(engine->descriptors, count * sizeof *grown);
+    if (!grown)
+        return -ENOMEM;
+    size_t added = count - engine->descriptor_count;
+    memset(grown + engine->descriptor_count, 0, added * sizeof *grown);
+    engine->descriptors = grown;
+    engine->descriptor_count = count;
+    return 0;
+}
+
+void epoll_forget(struct epoll_engine *engine, int fd)
+{
+    struct descriptor *row = epoll_row(engine, fd);
+    if (!row)
+        return;
+    assert(!row->reader && !row->writer);
+    row->generation++;
+    row->flags = 0;
+    row->error = 0;
+}
+
+/* Tell epoll what to watch. A descriptor that was closed behind our back, or that came back under
+ * the same number, makes the table wrong about "new" or "known": then it is the other one. */
+static int watch(struct epoll_engine *engine, struct descriptor *row, int fd, uint8_t flags)
+{
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET};
+    event.data.u64 = event_data(row->generation, fd);
+    if (flags & DESCRIPTOR_IN)
+        event.events |= EPOLLIN;
+    if (flags & DESCRIPTOR_OUT)
+        event.events |= EPOLLOUT;
+    bool known = row->flags & (DESCRIPTOR_IN | DESCRIPTOR_OUT);
+    if (epoll_ctl(engine->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0)
+        return 0;
+    if (errno != (known ? ENOENT : EEXIST))
+        return -errno;
+    return epoll_ctl(engine->epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) ? -errno
+                                                                                          : 0;
+}
+
+/* EPOLLOUT is asked for only once a send had to wait: a Unix socket tells that edge each time its
+ * peer reads, which would wake us for every reply. */
+int epoll_await(struct epoll_engine *engine, struct op *op, uint8_t flag)
+{
+    struct descriptor *row = epoll_row(engine, op->fd);
+    if (!(row->flags & (flag | DESCRIPTOR_REFUSED))) {
+        uint8_t watched = row->flags & (DESCRIPTOR_IN | DESCRIPTOR_OUT);
+        int status = watch(engine, row, op->fd, watched | flag);
+        if (status && status != -EPERM)
+            return status;
+        row->flags |= status ? DESCRIPTOR_REFUSED : flag;
+    }
+    list_remove(&op->link);
+    if (row->flags & DESCRIPTOR_REFUSED)
+        list_append(&engine->ready, &op->link);
+    return 0;
+}
+
+/* ---- the life of an operation ---- */
+
+static struct op **row_place(struct descriptor *row, enum op_kind kind)
+{
+    return kind == OP_ACCEPT || kind == OP_RECEIVE ? &row->reader : &row->writer;
+}
+
+struct descriptor *epoll_begin(struct epoll_engine *engine, struct op *op, enum op_kind kind,
+                               int fd)
+{
+    op->fd = fd;
+    op->kind = (uint8_t)kind;
+    op->active = true;
+    list_init(&op->link);
+    engine->active++;
+    if ((size_t)fd >= engine->descriptor_count && table_grow(engine, fd))
+        return NULL;
+    struct descriptor *row = epoll_row(engine, fd);
+    struct op **place = row_place(row, kind);
+    assert(!*place);
+    *place = op;
+    return row;
+}
+
+void epoll_end(struct epoll_engine *engine, struct op *op, int64_t result)
+{
+    struct descriptor *row = epoll_row(engine, op->fd);
+    if (row && *row_place(row, op->kind) == op)
+        *row_place(row, op->kind) = NULL;
+    list_remove(&op->link);
+    op->result = result;
+    op->active = false;
+    engine->active--;
+}
+
+void epoll_finish(struct epoll_engine *engine, struct op *op, int64_t result)
+{
+    epoll_end(engine, op, result);
+    engine->happened = true;
+    op->done(op, result);
+}
+
+void epoll_finish_later(struct epoll_engine *engine, struct op *op, int64_t result)
+{
+    op->phase |= PHASE_DUE;
+    op->result = result;
+    list_remove(&op->link);
+    list_append(&engine->due, &op->link);
+}
+
+static void epoll_cancel(struct engine *base, struct op *op)
+{
+    if (!(op->phase & PHASE_DUE))
+        epoll_finish_later(epoll_of(base), op, -ECANCELED);
+}
+
+/* ---- a pass ---- */
+
+static void run_due(struct epoll_engine *engine)
+{
+    struct list due, *link;
+    list_init(&due);
+    list_splice(&due, &engine->due);
+    while ((link = list_take(&due))) {
+        struct op *op = list_item(link, struct op, link);
+        epoll_finish(engine, op, op->result);
+    }
+}
+
+/* A receive has at most one result per pass and an accept a few, so that nobody loud starves the
+ * others: whoever had its share waits for the next pass. */
+static void try_once(struct epoll_engine *engine, struct op *op)
+{
+    const struct descriptor *row = epoll_row(engine, op->fd);
+    if (row->reader == op && row->pass == engine->pass)
+        list_append(&engine->ready, &op->link);
+    else
+        epoll_try(engine, op);
+}
+
+/* What is submitted meanwhile waits for the next call. */
+static void try_ready(struct epoll_engine *engine)
+{
+    struct list ready, *link;
+    list_init(&ready);
+    list_splice(&ready, &engine->ready);
+    while ((link = list_take(&ready)))
+        try_once(engine, list_item(link, struct op, link));
+}
+
+/* The row an event is about, or NULL when its descriptor was closed since. */
+static struct descriptor *event_row(struct epoll_engine *engine, const struct epoll_event *event)
+{
+    struct descriptor *row = epoll_row(engine, (int)(uint32_t)event->data.u64);
+    return row && row->generation == (uint32_t)(event->data.u64 >> 32) ? row : NULL;
+}
+
+static void try_now(struct epoll_engine *engine, struct op *op)
+{
+    if (!op || (op->phase & PHASE_DUE))
+        return;
+    list_remove(&op->link);
+    try_once(engine, op);
+}
+
+static void on_event(struct epoll_engine *engine, const struct epoll_event *event)
+{
+    const uint32_t ended = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+    struct descriptor *row = event_row(engine, event);
+    if (!row)
+        return;
+    if (event->events & ended)
+        row->flags |= DESCRIPTOR_ENDED;
+    if (event->events & (EPOLLIN | ended))
+        try_now(engine, row->reader);
+    row = event_row(engine, event); /* the reader's done may have closed it or moved the table */
+    if (row && event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        try_now(engine, row->writer);
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (int64_t)time.tv_sec * SECOND_NS + time.tv_nsec;
+}
+
+static int milliseconds(int64_t wait_ns)
+{
+    int64_t rounded_up = (wait_ns + MILLISECOND_NS - 1) / MILLISECOND_NS;
+    return rounded_up < 3600 * 1000 ? (int)rounded_up : 3600 * 1000;
+}
+
+static int wait_finely(struct epoll_engine *engine, int64_t wait_ns)
+{
+    struct timespec time = {wait_ns / SECOND_NS, wait_ns % SECOND_NS};
+    return epoll_pwait2(engine->epoll_fd, engine->events, EPOLL_EVENTS_MAX, &time, NULL);
+}
+
+/* epoll_wait where it will do: it is a little quicker, and every kernel and sandbox has it. */
+static int wait_for_events(struct epoll_engine *engine, int64_t wait_ns)
+{
+    if (wait_ns > 0 && !engine->coarse) {
+        int count = wait_finely(engine, wait_ns);
+        if (count >= 0 || (errno != ENOSYS && errno != EPERM))
+            return count;
+        engine->coarse = true;
+    }
+    int wait_ms = wait_ns < 0 ? -1 : milliseconds(wait_ns);
+    return epoll_wait(engine->epoll_fd, engine->events, EPOLL_EVENTS_MAX, wait_ms);
+}
+
+/* Wait and tell what happened: the number of events, or -errno. */
+static int gather(struct epoll_engine *engine, int64_t wait_ns)
+{
+    int count = wait_for_events(engine, wait_ns);
+    if (count < 0)
+        count = errno == EINTR ? 0 : -errno;
+    engine->engine.now_ns = clock_ns(CLOCK_MONOTONIC);
+    for (int i = 0; i < count; i++) {
+        if (engine->events[i].data.u64 == WAKE_DATA)
+            atomic_exchange(&engine->woken, false);
+        else
+            on_event(engine, &engine->events[i]);
+    }
+    return count;
+}
+
+/* How long this pass may sleep. */
+static int64_t wait_allowed(struct epoll_engine *engine, int64_t wait_ns)
+{
+    if (engine->happened || !list_empty(&engine->due) || !list_empty(&engine->ready))
+        return 0;
+    int64_t next_ns = timers_next(&engine->engine.timers);
+    if (next_ns == INT64_MAX)
+        return wait_ns;
+    int64_t left_ns = next_ns - engine->engine.now_ns;
+    if (left_ns < 0)
+        left_ns = 0;
+    return wait_ns < 0 || left_ns < wait_ns ? left_ns : wait_ns;
+}
+
+/* Fire what is due by the clock as it was read; whatever arrived before that is fetched first. */
+static int run_timers(struct epoll_engine *engine)
+{
+    int64_t now_ns = engine->engine.now_ns;
+    if (timers_next(&engine->engine.timers) > now_ns)
+        return 0;
+    int count = EPOLL_EVENTS_MAX;
+    for (int batch = 0; batch < BATCHES_MAX && count == EPOLL_EVENTS_MAX; batch++)
+        count = gather(engine, 0);
+    timers_run(&engine->engine.timers, now_ns);
+    return count < 0 ? count : 0;
+}
+
+static int epoll_pass(struct engine *base, int64_t wait_ns)
+{
+    struct epoll_engine *engine = epoll_of(base);
+    assert(!engine->passing);
+    engine->passing = true;
+    engine->happened = false;
+    engine->pass++;
+    base->now_ns = clock_ns(CLOCK_MONOTONIC);
+    run_due(engine);
+    try_ready(engine);
+    int status = gather(engine, wait_allowed(engine, wait_ns));
+    try_ready(engine);
+    if (status >= 0)
+        status = run_timers(engine);
+    engine->passing = false;
+    return status < 0 ? status : 0;
+}
+
+/* ---- wake, clock, chance ---- */
+
+/* Only atomics and write: safe in a signal handler, whose errno is kept. */
+static void epoll_wake(struct engine *base)
+{
+    struct epoll_engine *engine = epoll_of(base);
+    if (atomic_exchange(&engine->woken, true))
+        return;
+    int number = errno;
+    uint64_t one = 1;
+    ssize_t written = write(engine->wake_fd, &one, sizeof one);
+    (void)written; /* it can only fail when 2^64 wakes were never read: edges need no reading */
+    errno = number;
+}
+
+static int64_t epoll_wall_us(struct engine *base)
+{
+    (void)base;
+    return clock_ns(CLOCK_REALTIME) / 1000;
+}
+
+/* splitmix64 (Steele, Lea, Flood 2014): small, quick, and good enough for jitter and chance. */
+static uint64_t epoll_random(struct engine *base)
+{
+    uint64_t mixed = epoll_of(base)->random_state += 0x9e3779b97f4a7c15u;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9u;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
+    return mixed ^ mixed >> 31;
+}
+
+/* ---- making and freeing ---- */
+
+static void release(struct epoll_engine *engine)
+{
+    if (engine->wake_fd >= 0)
+        close(engine->wake_fd);
+    if (engine->epoll_fd >= 0)
+        close(engine->epoll_fd);
+    free(engine->descriptors);
+    free(engine->buffer);
+    free(engine);
+}
+
+static void epoll_destroy(struct engine *base)
+{
+    struct epoll_engine *engine = epoll_of(base);
+    assert(engine->active == 0 && !engine->passing);
+    release(engine);
+}
+
+static const struct engine_table epoll_table = {
+    .name = "epoll",
+    .destroy = epoll_destroy,
+    .accept = epoll_accept,
+    .receive = epoll_receive,
+    .send = epoll_send,
+    .write = epoll_write,
+    .sync = epoll_sync,
+    .cancel = epoll_cancel,
+    .shutdown = epoll_shutdown,
+    .close = epoll_close,
+    .unacknowledged = epoll_unacknowledged,
+    .pass = epoll_pass,
+    .wake = epoll_wake,
+    .wall_us = epoll_wall_us,
+    .random = epoll_random,
+};
+
+static int open_descriptors(struct epoll_engine *engine, struct error *error)
+{
+    engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (engine->epoll_fd < 0)
+        return error_errno(error, errno, "cannot wait for events");
+    engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (engine->wake_fd < 0)
+        return error_errno(error, errno, "cannot make an event descriptor");
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = WAKE_DATA};
+    if (epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, engine->wake_fd, &event))
+        return error_errno(error, errno, "cannot wait for wake-ups");
+    return 0;
+}
+
+static uint64_t random_seed(void)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
+        seed = (uint64_t)clock_ns(CLOCK_REALTIME) ^ (uint64_t)getpid() << 40;
+    return seed;
+}
+
+struct engine *engine_epoll_create(struct error *error)
+{
+    struct epoll_engine *engine = calloc(1, sizeof *engine);
+    uint8_t *buffer = malloc(EPOLL_RECEIVE_SIZE);
+    if (!engine || !buffer) {
+        free(engine);
+        free(buffer);
+        error_errno(error, ENOMEM, "cannot make an engine");
+        return NULL;
+    }
+    engine->engine = (struct engine){.table = &epoll_table, .receive_size = EPOLL_RECEIVE_SIZE};
+    engine->engine.now_ns = clock_ns(CLOCK_MONOTONIC);
+    engine->epoll_fd = engine->wake_fd = -1;
+    engine->buffer = buffer;
+    engine->random_state = random_seed();
+    list_init(&engine->due);
+    list_init(&engine->ready);
+    if (open_descriptors(engine, error)) {
+        release(engine);
+        return NULL;
+    }
+    return &engine->engine;
+}

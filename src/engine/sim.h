@@ -1,0 +1,188 @@
+/* sim.h: a simulated engine, with its own clock, network and disk: the test's side of it.
+ *
+ * Behind engine/engine.h nothing differs from other engines, but nothing is real: time passes only
+ * within engine_pass, from one thing that happens to the next (a delivery, a timer, a finished
+ * write), never past the wait given. A seed decides all chance, so a seed and the same calls replay
+ * a run exactly. A pass that may wait endlessly and has nothing left to wait for returns: see
+ * sim_idle.
+ *
+ * A test plays the peers and the disk: it connects clients, sends, reads, resets, and looks at what
+ * arrived. Its own acts can be put on the clock (sim_after), and a client can be watched
+ * (sim_client_watch); both run within engine_pass, like everything that happens.
+ *
+ * Network, as TCP has it: what one side sends is cut anywhere and arrives in order, later; it is
+ * acknowledged when the other side's system has it; a side that does not read fills its window, and
+ * then the sender's buffer. A reset destroys what is on its way, and may destroy what has arrived
+ * at a client and was not read. Closing with unread input, or input that comes after a close, is a
+ * reset. What had arrived at the server before a reset can still be received, as in Linux.
+ *
+ * Descriptors are small integers from 1000 on and are never used twice. Misuse is asserted: an
+ * unknown or closed descriptor, a second operation of a kind, closing with an operation active. The
+ * memory of a received piece is gone after done, so that AddressSanitizer sees who keeps it. Where
+ * memory is out, the simulation aborts. It belongs to one thread, engine_wake excepted. */
+#ifndef ENGINE_SIM_H
+#define ENGINE_SIM_H
+
+#include "base/slice.h"
+#include "engine/engine.h"
+
+#define SIM_FIRST_DESCRIPTOR 1000
+
+/* From low to high, both included. */
+struct sim_range {
+    int64_t low;
+    int64_t high;
+};
+
+/* What may go wrong, and how slow things are. Chances are from 0 to 1, each time anew. All zeros in
+ * chances, and the other values of sim_faults_none, is a perfect world. May be changed at any time;
+ * windows and buffers hold for the connections made afterwards. */
+struct sim_faults {
+    double short_receive;        /* a receive brings less than there is */
+    double late_input;           /* input still comes between a cancel and its -ECANCELED */
+    double short_send;           /* the system takes less than it has room for; the rest later */
+    double send_later;           /* a send that could be finished at once is told by done */
+    double tiny_packet;          /* a packet of 1 to 8 bytes */
+    double accept_refused;       /* accept says -EMFILE or a relative, and is over */
+    double accept_aborted;       /* a connection dies in the listening queue */
+    double reset_destroys;       /* a reset destroys what a client has not read */
+    double write_short;          /* a write is made in two goes, the second later */
+    double write_later;          /* a write is made later */
+    double sync_later;           /* a sync is made later */
+    double shuffle;              /* what is done goes first instead of last */
+    struct sim_range latency_ns; /* from one side to the other */
+    struct sim_range write_ns;   /* how much later */
+    struct sim_range sync_ns;
+    struct sim_range pass_ns;  /* what a pass costs, besides waiting */
+    size_t packet_most;        /* bytes */
+    size_t window_to_server;   /* bytes the server's system holds unread, for each connection */
+    size_t window_to_client;   /* bytes the client's system holds unread */
+    size_t send_buffer;        /* bytes the server's system holds unacknowledged */
+    unsigned descriptors_most; /* accept says -EMFILE when so many are open; 0: no bound */
+    unsigned
+        fail_write_at;   /* which write to a file or stream fails, from 1, and all after; 0: none */
+    int fail_write_with; /* errno */
+    unsigned fail_sync_at; /* which sync fails, from 1; 0: none. Later ones say 0 and lie */
+    int fail_sync_with;
+};
+
+/* A perfect world: 50 us away, no chance of failure, large windows. What sim begins with. */
+struct sim_faults sim_faults_none(void);
+
+/* An engine, never NULL; engine_destroy frees it with all clients, files and streams. */
+struct engine *engine_sim_create(uint64_t seed);
+
+/* The faults, to be changed in place. */
+struct sim_faults *sim_faults(struct engine *engine);
+
+/* The simulated clock, in nanoseconds. */
+int64_t sim_now(const struct engine *engine);
+
+/* Whether nothing is left that could happen by itself: nothing on its way, nothing due, no timer
+ * set. */
+bool sim_idle(const struct engine *engine);
+
+/* How many descriptors are open, listeners, files and streams included. */
+unsigned sim_open_count(const struct engine *engine);
+
+/* A number that depends on everything that has happened, and when: equal runs have equal digests.
+ */
+uint64_t sim_digest(const struct engine *engine);
+
+/* NULL, or which of the simulation's own invariants is broken. */
+const char *sim_check(const struct engine *engine);
+
+/* Chance for the test, from the seed. range: from low to high, both included. */
+bool sim_chance(struct engine *engine, double chance);
+int64_t sim_random(struct engine *engine, int64_t low, int64_t high);
+
+/* Call act within a pass, delay_ns from now. It may use everything here, but run no pass. */
+typedef void sim_act(void *context, uint64_t number);
+void sim_after(struct engine *engine, int64_t delay_ns, sim_act *act, void *context,
+               uint64_t number);
+
+/* ---- listeners and clients ---- */
+
+/* A listener's descriptor; engine_close resets what waits in its queue. */
+int sim_listen(struct engine *engine);
+
+/* How many connections wait in a listener's queue. */
+size_t sim_listen_waiting(const struct engine *engine, int listener);
+
+struct sim_client;
+
+/* Connect: the client may send at once. The listener may be closed by now: it is refused, later. */
+struct sim_client *sim_connect(struct engine *engine, int listener);
+
+/* Send; the client's system takes any amount. False (nothing sent) when the client has shut down,
+ * closed, been refused or seen a reset. */
+bool sim_client_send(struct sim_client *client, struct slice bytes);
+
+/* No more will be sent: FIN. */
+void sim_client_shutdown(struct sim_client *client);
+
+/* Go with a reset: what is on its way may be lost. */
+void sim_client_reset(struct sim_client *client);
+
+/* Go as close(2) does: FIN, or a reset when something was not read; a reset for what comes later.
+ */
+void sim_client_close(struct sim_client *client);
+
+/* Read up to most bytes of what has arrived: how many. They are appended to what was received. */
+size_t sim_client_read(struct sim_client *client, size_t most);
+
+/* Everything read so far; valid until the next read. */
+struct slice sim_client_received(const struct sim_client *client);
+
+/* Call act(context, number) whenever something has happened to the client: accepted, refused,
+ * bytes, end of stream, reset. */
+void sim_client_watch(struct sim_client *client, sim_act *act, void *context, uint64_t number);
+
+struct sim_client_state {
+    bool refused; /* nobody listened */
+    bool queued;  /* it waits, or has waited, in the listening queue */
+    bool accepted;
+    bool ended;            /* end-of-stream has come and everything before it was read */
+    bool reset;            /* the other side reset the connection */
+    bool closed;           /* by the client itself */
+    int fd;                /* the server's descriptor, or -1 before it is accepted */
+    size_t readable;       /* bytes that have arrived and are not read */
+    size_t unacknowledged; /* bytes sent that the server's system does not have */
+};
+
+struct sim_client_state sim_client_state(const struct sim_client *client);
+
+/* Who the server sees. */
+struct peer sim_client_peer(const struct sim_client *client);
+
+/* ---- files and streams: what the server writes to ---- */
+
+/* An empty file's descriptor. */
+int sim_file(struct engine *engine);
+
+/* The disk has room for most bytes of this file: beyond them writes fail with -ENOSPC. */
+void sim_file_bound(struct engine *engine, int file, size_t most);
+
+/* A pipe's descriptor, with room for capacity bytes unread. Its reader reads at once what comes. */
+int sim_stream(struct engine *engine, size_t capacity);
+
+/* The reader reads most bytes every interval_ns from now on; most 0: nothing by itself. */
+void sim_stream_pace(struct engine *engine, int stream, size_t most, int64_t interval_ns);
+
+/* The reader reads up to most bytes now: how many. See sim_content and sim_stream_read_size. */
+size_t sim_stream_read(struct engine *engine, int stream, size_t most);
+
+/* The reader goes: writes fail with -EPIPE. */
+void sim_stream_leave(struct engine *engine, int stream);
+
+/* Everything that was written to a file or stream, read or not, also after it was closed; valid
+ * until the next write. */
+struct slice sim_content(const struct engine *engine, int fd);
+
+/* How many bytes of the content a stream's reader has read. */
+size_t sim_stream_read_size(const struct engine *engine, int stream);
+
+/* What of a file would survive a power cut: the content that successful syncs cover. */
+struct slice sim_file_durable(const struct engine *engine, int file);
+
+#endif

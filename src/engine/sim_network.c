@@ -1,0 +1,278 @@
+/* sim_network.c: the server's end of the simulated network: connections and listeners.
+ *
+ * A client that has connected waits in its listener's queue; an accept takes it out and gives the
+ * server's end its descriptor. Receives take what has arrived in the flow to the server; sends put
+ * into the flow to the client what its sender's buffer has room for, unacknowledged bytes counted.
+ *
+ * Ways to fail: accept finds the descriptors used up (by number, or by chance); connections die in
+ * the queue, silently; a reset fails the connection, see sim_flow.c. */
+#include "engine/sim_network.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+/* How many connections one try of an accept brings at most. */
+#define ACCEPT_MOST 64
+
+void client_changed(struct sim_client *client)
+{
+    if (client->act)
+        client->act(client->context, client->number);
+}
+
+void server_input(struct sim_client *client)
+{
+    if (client->state.accepted)
+        sim_try(client->sim, client->server.input);
+}
+
+void server_output(struct sim_client *client)
+{
+    if (client->state.accepted)
+        sim_try_output(&client->server);
+}
+
+/* ---- the server's end ---- */
+
+static struct sim_client *client_of(struct descriptor *descriptor)
+{
+    return list_item(descriptor, struct sim_client, server);
+}
+
+static bool connection_has_input(struct descriptor *descriptor)
+{
+    const struct sim_client *client = client_of(descriptor);
+    return client->to_server.arrived > 0 || client->to_server.fin == FIN_ARRIVED || client->failed;
+}
+
+/* Hand out a piece of what has arrived. Its memory is gone afterwards: who keeps it is noticed. */
+static void connection_deliver(struct sim_client *client, struct receive_op *op, bool cancelled)
+{
+    struct sim *sim = client->sim;
+    size_t size = client->to_server.arrived;
+    if (size > sim->engine.receive_size)
+        size = sim->engine.receive_size;
+    if (sim_happens(sim, sim->faults.short_receive))
+        size = (size_t)sim_between(sim, 1, (int64_t)size);
+    uint8_t *piece = sim_allocate(size);
+    memcpy(piece, bytes_slice(&client->to_server.bytes).data, size);
+    flow_consume(&client->to_server, size);
+    if (cancelled || connection_has_input(&client->server))
+        sim_try(sim, &op->op);
+    op->data = piece;
+    sim_note(sim, OP_RECEIVE, size);
+    op->op.done(&op->op, (int64_t)size);
+    free(piece);
+}
+
+static int connection_take_error(struct sim_client *client)
+{
+    int error = client->error;
+    client->error = 0;
+    return -error;
+}
+
+static void connection_input(struct descriptor *descriptor, bool cancelled)
+{
+    struct sim_client *client = client_of(descriptor);
+    struct op *op = descriptor->input;
+    bool any = connection_has_input(descriptor);
+    if (cancelled && !(any && sim_happens(client->sim, client->sim->faults.late_input)))
+        sim_finish(descriptor, op, -ECANCELED);
+    else if (client->to_server.arrived > 0)
+        connection_deliver(client, list_item(op, struct receive_op, op), cancelled);
+    else if (client->to_server.fin == FIN_ARRIVED)
+        sim_finish(descriptor, op, 0);
+    else if (client->failed)
+        sim_finish(descriptor, op, connection_take_error(client));
+}
+
+static int64_t connection_take(struct descriptor *descriptor, struct slice bytes)
+{
+    struct sim_client *client = client_of(descriptor);
+    struct flow *flow = &client->to_client;
+    size_t buffer = client->sim->faults.send_buffer;
+    if (client->failed)
+        return client->error ? connection_take_error(client) : -EPIPE;
+    if (flow->fin != FIN_NONE)
+        return -EPIPE;
+    if (flow->unacknowledged >= buffer)
+        return 0;
+    if (bytes.size > buffer - flow->unacknowledged)
+        bytes.size = buffer - flow->unacknowledged;
+    if (flow->dead) /* the client has gone, and its reset is on its way */
+        flow->unacknowledged += bytes.size;
+    else
+        flow_send(flow, bytes);
+    return (int64_t)bytes.size;
+}
+
+static void connection_close(struct descriptor *descriptor, bool reset)
+{
+    struct sim_client *client = client_of(descriptor);
+    if (!client->failed)
+        flow_leave(&client->to_server, &client->to_client, reset);
+}
+
+static void connection_free(struct descriptor *descriptor)
+{
+    (void)descriptor; /* the client's memory: sim_network_free */
+}
+
+static const struct descriptor_table connection_table = {
+    .input = connection_input,
+    .has_input = connection_has_input,
+    .take = connection_take,
+    .close = connection_close,
+    .free = connection_free,
+};
+
+int sim_network_shutdown(struct descriptor *descriptor)
+{
+    assert(descriptor->table == &connection_table && "shutdown of what is no connection");
+    struct sim_client *client = client_of(descriptor);
+    if (client->failed)
+        return -ENOTCONN;
+    flow_end(&client->to_client);
+    server_output(client);
+    return 0;
+}
+
+int64_t sim_network_unacknowledged(struct descriptor *descriptor)
+{
+    assert(descriptor->table == &connection_table);
+    const struct sim_client *client = client_of(descriptor);
+    return client->failed ? -ECONNRESET : (int64_t)client->to_client.unacknowledged;
+}
+
+/* ---- listeners ---- */
+
+struct listening *listening_of(struct descriptor *descriptor)
+{
+    return list_item(descriptor, struct listening, descriptor);
+}
+
+static bool listening_has_input(struct descriptor *descriptor)
+{
+    return !list_empty(&listening_of(descriptor)->queue);
+}
+
+static void listening_drop(struct sim_client *client)
+{
+    list_remove(&client->waiting);
+    client->listener->queued--;
+}
+
+void listening_abort(struct sim_client *client)
+{
+    listening_drop(client);
+    flow_leave(&client->to_server, &client->to_client, true);
+    client->failed = true;
+}
+
+/* What accept says instead of a connection, or 0. */
+static int listening_refuse(struct sim *sim)
+{
+    static const int numbers[] = {EMFILE, EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    unsigned most = sim->faults.descriptors_most;
+    if (most > 0 && sim->open_count >= most)
+        return -EMFILE;
+    if (sim_happens(sim, sim->faults.accept_refused))
+        return -numbers[sim_between(sim, 0, 4)];
+    return 0;
+}
+
+static void listening_deliver(struct sim *sim, struct accept_op *op, struct sim_client *client)
+{
+    listening_drop(client);
+    int fd = sim_open(sim, &client->server, &connection_table);
+    client->state.accepted = true;
+    client->state.fd = fd;
+    client_changed(client);
+    op->peer = client->peer;
+    sim_note(sim, OP_ACCEPT, (uint64_t)fd);
+    op->op.done(&op->op, fd);
+}
+
+static void listening_input(struct descriptor *descriptor, bool cancelled)
+{
+    struct sim *sim = descriptor->sim;
+    struct listening *listener = listening_of(descriptor);
+    struct accept_op *op = list_item(descriptor->input, struct accept_op, op);
+    unsigned most = cancelled && !sim_happens(sim, sim->faults.late_input) ? 0 : ACCEPT_MOST;
+    for (unsigned count = 0; count < most && !list_empty(&listener->queue); count++) {
+        struct sim_client *client = list_item(listener->queue.next, struct sim_client, waiting);
+        int refused = listening_refuse(sim);
+        if (refused < 0) {
+            sim_finish(descriptor, &op->op, refused);
+            return;
+        }
+        if (sim_happens(sim, sim->faults.accept_aborted))
+            listening_abort(client);
+        else
+            listening_deliver(sim, op, client);
+        if (!cancelled && op->op.phase == PHASE_CANCELLED)
+            return; /* by done; it ends in a later pass */
+    }
+    if (cancelled)
+        sim_finish(descriptor, &op->op, -ECANCELED);
+    else if (!list_empty(&listener->queue))
+        sim_try(sim, &op->op);
+}
+
+static void listening_close(struct descriptor *descriptor, bool reset)
+{
+    struct listening *listener = listening_of(descriptor);
+    (void)reset;
+    while (!list_empty(&listener->queue))
+        listening_abort(list_item(listener->queue.next, struct sim_client, waiting));
+}
+
+static void listening_free(struct descriptor *descriptor)
+{
+    free(listening_of(descriptor));
+}
+
+static const struct descriptor_table listening_table = {
+    .input = listening_input,
+    .has_input = listening_has_input,
+    .close = listening_close,
+    .free = listening_free,
+};
+
+int sim_listen(struct engine *engine)
+{
+    struct listening *listener = sim_allocate(sizeof *listener);
+    list_init(&listener->queue);
+    return sim_open(sim_of(engine), &listener->descriptor, &listening_table);
+}
+
+size_t sim_listen_waiting(const struct engine *engine, int listener)
+{
+    return listening_of(sim_descriptor_ever(sim_of_const(engine), listener))->queued;
+}
+
+/* ---- the whole ---- */
+
+const char *sim_network_check(const struct sim *sim)
+{
+    for (struct list *at = sim->clients.next; at != &sim->clients; at = at->next) {
+        const struct sim_client *client = list_item(at, struct sim_client, link);
+        if (!flow_is_sound(&client->to_server) || !flow_is_sound(&client->to_client))
+            return "a connection's bytes are miscounted";
+    }
+    return NULL;
+}
+
+void sim_network_free(struct sim *sim)
+{
+    struct list *link;
+    while ((link = list_take(&sim->clients))) {
+        struct sim_client *client = list_item(link, struct sim_client, link);
+        bytes_free(&client->to_server.bytes);
+        bytes_free(&client->to_client.bytes);
+        bytes_free(&client->received);
+        free(client);
+    }
+}

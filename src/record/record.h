@@ -1,0 +1,108 @@
+/* record.h: messages to somewhere, before they are replied to.
+ *
+ * A recorder takes messages (copying what it needs), and at the end of each engine pass is told to commit
+ * what it gathered: one write for all of them. A message is recorded when recorder->recorded has reached
+ * its sequence. That may be at once (a file, a pipe with room) or later (a slow reader): then changed is
+ * called. The first failure is final: recorder->failure stays set, recorded no longer grows. */
+#ifndef RECORD_RECORD_H
+#define RECORD_RECORD_H
+
+#include "base/error.h"
+#include "base/turn.h"
+
+struct recorder;
+struct engine;
+
+/* recorded has grown, or failure was set: called from within an engine pass, never from within a call
+ * to the recorder. */
+typedef void recorder_changed(void *owner);
+
+struct recorder_table {
+    const char *name;
+    int (*take)(struct recorder *recorder, const struct message *message);
+    void (*commit)(struct recorder *recorder);
+    bool (*full)(const struct recorder *recorder);
+    bool (*stop)(struct recorder *recorder);
+    void (*destroy)(struct recorder *recorder);
+};
+
+struct recorder {
+    const struct recorder_table *table;
+    uint64_t recorded;    /* every message up to this sequence is recorded */
+    struct error failure; /* status 0: none */
+    recorder_changed *changed;
+    void *owner;
+};
+
+/* Take a message: 0 or -ENOMEM (nothing taken then). Sequences come in order. */
+static inline int recorder_take(struct recorder *recorder, const struct message *message)
+{
+    return recorder->table->take(recorder, message);
+}
+
+/* Write what was gathered, unless a write is under way already. See recorded and failure afterwards. */
+static inline void recorder_commit(struct recorder *recorder)
+{
+    recorder->table->commit(recorder);
+}
+
+/* Whether no more should be taken until changed is called: what it holds is at its bound. */
+static inline bool recorder_full(const struct recorder *recorder)
+{
+    return recorder->table->full(recorder);
+}
+
+/* Cancel a write that is under way, when the server leaves: true once nothing is active; else ask again
+ * after a pass. */
+static inline bool recorder_stop(struct recorder *recorder)
+{
+    return recorder->table->stop(recorder);
+}
+
+/* Free a recorder with no operation under way; *recorder becomes NULL. */
+static inline void recorder_destroy(struct recorder **recorder)
+{
+    if (*recorder)
+        (*recorder)->table->destroy(*recorder);
+    *recorder = NULL;
+}
+
+/* ---- stdout ---- */
+
+enum show_format { SHOW_TALK, SHOW_RAW, SHOW_JSON, SHOW_HEX, SHOW_NONE };
+
+/* The format by name, or -1; names in order, NULL at the end, for messages. */
+int show_format_parse(const char *text);
+extern const char *const show_format_names[];
+
+/* Append the message as the format shows it: 0 or -ENOMEM (to unchanged). talk: "The message was: ...\n"
+ * escaped; raw: message->raw; json: one object and a newline: id time listener peer size, and text, or
+ * base64 where the body is not UTF-8; hex: as hexdump -C shows the raw bytes, offsets from 0 per
+ * message, with the closing line that gives the length. */
+int show_message(struct bytes *to, enum show_format format, const struct message *message);
+
+/* The id of a message as text, "0-17", and its time, "2026-01-31T12:00:00.000001Z". */
+#define MESSAGE_ID_SIZE   40
+#define MESSAGE_TIME_SIZE 40
+char *message_id(unsigned worker, uint64_t sequence, char text[MESSAGE_ID_SIZE]);
+char *message_time(int64_t time_us, char text[MESSAGE_TIME_SIZE]);
+
+/* Where shown messages go: standard output made fit for an engine. */
+struct outlet {
+    int fd;     /* to write to */
+    int mode;   /* enum write_mode */
+    bool owned; /* fd was opened here: outlet_close closes it */
+};
+
+/* Look at fd: pipes and terminals are reopened non-blocking through /proc/self/fd, so that others who
+ * share them are not touched; sockets are sent to without blocking; everything else is written as a
+ * file. Where it cannot be reopened fd is used as it is. GT_DONE; GT_FAILED (fd is closed or read-only). */
+int outlet_open(struct outlet *outlet, int fd, struct error *error);
+void outlet_close(struct outlet *outlet);
+
+/* A recorder that shows messages on an outlet (which it takes over and closes). It is full when
+ * bound bytes wait. NULL when memory is out (the outlet stays the caller's then). */
+struct recorder *show_recorder_create(struct engine *engine, struct outlet outlet,
+                                      enum show_format format, size_t bound_bytes);
+
+#endif

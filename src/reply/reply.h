@@ -1,0 +1,69 @@
+/* reply.h: a message to its reply.
+ *
+ * A replier is made once and shared by the connections of its listeners; answering changes nothing in
+ * it. To add one: fill a struct replier_table. */
+#ifndef REPLY_REPLY_H
+#define REPLY_REPLY_H
+
+#include "base/error.h"
+#include "base/turn.h"
+
+/* What a replier says to a message. */
+struct reply {
+    struct slice bytes; /* shared: lives as long as the replier; else valid during the call's message */
+    bool shared;
+    bool exact;         /* sent as it is; else ended as the framing ends replies */
+    bool fixed;         /* the default reply: the same bytes for every message */
+};
+
+enum reply_when {
+    REPLY_NOW,   /* reply is filled */
+    REPLY_NONE,  /* recorded, that is all */
+    REPLY_LATER  /* whoever answered has the turn, and has replied or will */
+};
+
+struct replier;
+
+struct replier_table {
+    const char *name;
+    enum reply_when (*answer)(struct replier *replier, const struct message *message,
+                              struct gt_turn *turn, struct reply *reply);
+    void (*destroy)(struct replier *replier);
+};
+
+struct replier {
+    const struct replier_table *table;
+};
+
+static inline enum reply_when replier_answer(struct replier *replier, const struct message *message,
+                                             struct gt_turn *turn, struct reply *reply)
+{
+    return replier->table->answer(replier, message, turn, reply);
+}
+
+/* Free it; *replier becomes NULL. */
+static inline void replier_destroy(struct replier **replier)
+{
+    if (*replier)
+        (*replier)->table->destroy(*replier);
+    *replier = NULL;
+}
+
+/* Reply with this text (bytes, already unescaped; taken over, text becomes empty): fixed and shared. NULL
+ * when memory is out. */
+struct replier *replier_text(struct bytes *text);
+
+/* Reply with these bytes exactly (taken over, as above). */
+struct replier *replier_exact(struct bytes *content);
+
+/* Reply with the message. */
+struct replier *replier_echo(void);
+
+/* Never reply. */
+struct replier *replier_silent(void);
+
+/* Read a whole file into content: GT_DONE, or GT_FAILED with the reason ("cannot read x: ..."); files over
+ * maximum bytes are refused. Used for --reply-file and --greeting-file. */
+int reply_file_read(const char *path, size_t maximum, struct bytes *content, struct error *error);
+
+#endif

@@ -1,0 +1,57 @@
+/* text.c: the same bytes in reply to every message: --reply's text, --reply-file's content.
+ *
+ * The bytes are made once and shared by every reply; nothing is copied per message. */
+#include "reply/reply.h"
+
+#include <stdlib.h>
+
+struct text_replier {
+    struct replier replier; /* first: the replier is what others see */
+    struct bytes content;
+    bool exact;
+};
+
+static enum reply_when text_answer(struct replier *replier, const struct message *message,
+                                   struct gt_turn *turn, struct reply *reply)
+{
+    const struct text_replier *text = (struct text_replier *)(void *)replier;
+    (void)message;
+    (void)turn;
+    reply->bytes = bytes_slice(&text->content);
+    reply->shared = true;
+    reply->exact = text->exact;
+    reply->fixed = true;
+    return REPLY_NOW;
+}
+
+static void text_destroy(struct replier *replier)
+{
+    struct text_replier *text = (struct text_replier *)(void *)replier;
+    bytes_free(&text->content);
+    free(text);
+}
+
+static struct replier *text_create(const struct replier_table *table, struct bytes *content,
+                                   bool exact)
+{
+    struct text_replier *text = calloc(1, sizeof *text);
+    if (!text)
+        return NULL; /* the content stays the caller's */
+    text->replier.table = table;
+    text->content = *content;
+    text->exact = exact;
+    *content = (struct bytes){0};
+    return &text->replier;
+}
+
+struct replier *replier_text(struct bytes *text)
+{
+    static const struct replier_table table = {"text", text_answer, text_destroy};
+    return text_create(&table, text, false);
+}
+
+struct replier *replier_exact(struct bytes *content)
+{
+    static const struct replier_table table = {"exact", text_answer, text_destroy};
+    return text_create(&table, content, true);
+}

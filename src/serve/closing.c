@@ -1,0 +1,82 @@
+/* closing.c: promise 2: the reply arrives.
+ *
+ * Closing a socket with unread input makes the kernel send a reset, which may destroy the reply on
+ * its way. So: all is sent, our side is shut down, what still comes is read and dropped, until
+ *
+ *     the peer ends its stream, or
+ *     it has acknowledged the reply and is silent for 200 ms, or
+ *     2 s have passed since it acknowledged; or
+ *     write-timeout has passed without any acknowledgement: the reply is given up.
+ *
+ * A peer that has ended its stream has nothing left that could cause a reset: then the close is
+ * immediate, but for a one-shot, whose exit status says whether the reply arrived. */
+#include "serve/server.h"
+
+#define QUIET_NS   INT64_C(200000000)
+#define AT_MOST_NS INT64_C(2000000000)
+
+static bool must_confirm(const struct connection *connection)
+{
+    return worker_of(connection)->server->one_shot;
+}
+
+void closing_begin(struct connection *connection)
+{
+    struct engine *engine = worker_of(connection)->engine;
+    bool certain = connection->end_of_stream && !must_confirm(connection);
+    if (!connection->spoken || certain || !output_need(connection)) {
+        connection_end(connection, connection->reason);
+        return;
+    }
+    if (engine_shutdown(engine, connection->fd) < 0) {
+        connection_end(connection, REASON_UNDELIVERED);
+        return;
+    }
+    connection->state = CONNECTION_LINGERING;
+    connection->started_ns = 0;
+    connection->active_ns = engine->now_ns;
+    closing_look(connection);
+}
+
+/* Everything is acknowledged: until when to wait for the peer's end. */
+static int64_t patience_ends(const struct connection *connection)
+{
+    int64_t quiet_since = connection->active_ns > connection->started_ns ? connection->active_ns
+                                                                         : connection->started_ns;
+    int64_t at_most = connection->started_ns + AT_MOST_NS;
+    return quiet_since + QUIET_NS < at_most ? quiet_since + QUIET_NS : at_most;
+}
+
+/* Not everything is acknowledged: look again soon, later and later. */
+static int64_t next_look(const struct connection *connection, int64_t now_ns)
+{
+    int64_t wait = (now_ns - connection->output->progress_ns) / 2;
+    if (wait < 1000000)
+        wait = 1000000;
+    return now_ns + (wait > 50000000 ? 50000000 : wait);
+}
+
+static bool given_up(const struct connection *connection, int64_t now_ns)
+{
+    int64_t timeout = connection->settings->write_timeout_ns;
+    return timeout >= 0 && now_ns >= connection->output->progress_ns + timeout;
+}
+
+void closing_look(struct connection *connection)
+{
+    struct engine *engine = worker_of(connection)->engine;
+    int64_t waiting = output_progress(connection->output);
+    bool failed = waiting < 0;
+    if (!failed && waiting <= 1 && connection->started_ns == 0)
+        connection->started_ns = engine->now_ns; /* one: the FIN, which is not the reply */
+    bool arrived = connection->started_ns != 0;
+    int64_t next = arrived ? patience_ends(connection) : next_look(connection, engine->now_ns);
+    if (arrived && (failed || connection->end_of_stream || engine->now_ns >= next))
+        connection_end(connection, connection->reason);
+    else if (failed)
+        connection_end(connection, REASON_UNDELIVERED);
+    else if (!arrived && given_up(connection, engine->now_ns))
+        connection_end(connection, REASON_WRITE_TIMEOUT);
+    else
+        engine_timer_set(engine, &connection->timer, next);
+}

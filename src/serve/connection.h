@@ -1,0 +1,119 @@
+/* connection.h: one peer, from accept to close.
+ *
+ *     OPEN       messages are received, taken, replied to
+ *     CLOSING    no message is taken any more; what is due is still sent; input is read and dropped
+ *     LINGERING  all is sent and our side is shut down: wait until the reply has arrived
+ * (closing.c) ENDED      nothing more will happen; freed when no operation is active
+ *
+ * An idle connection is this struct and the engine's slot, no more: 270 bytes (a test counts). Its
+ * output exists only while something waits to be sent, its input buffer only while a message is
+ * unfinished. */
+#ifndef SERVE_CONNECTION_H
+#define SERVE_CONNECTION_H
+
+#include "base/reason.h"
+#include "base/turn.h"
+#include "codec/frame.h"
+#include "engine/engine.h"
+#include "serve/settings.h"
+
+struct listener;
+struct output;
+struct worker;
+
+enum connection_state {
+    CONNECTION_OPEN,
+    CONNECTION_CLOSING,
+    CONNECTION_LINGERING,
+    CONNECTION_ENDED
+};
+
+struct connection {
+    struct list link;          /* in one of its worker's lists: fresh, proven, ended */
+    struct listener *listener; /* where it came in */
+    struct settings *settings; /* what it was accepted with; counted */
+    struct output *output;     /* NULL: nothing waits to be sent */
+    struct receive_op receive;
+    struct timer timer; /* the next of its deadlines (deadlines.c) */
+    struct bytes input; /* received, not yet taken */
+    struct frame frame; /* where its framing is in the input */
+    struct peer peer;
+    int64_t active_ns; /* when bytes last came or left */
+    int64_t
+        started_ns; /* when the unfinished message began; LINGERING: when all was acknowledged */
+    int32_t fd;
+    uint8_t state;          /* enum connection_state */
+    uint8_t reason;         /* enum reason: why it is closing or ended */
+    bool end_of_stream : 1; /* the peer has shut down its side */
+    bool finished : 1;      /* end_of_stream, and its last message is taken */
+    bool proven : 1;        /* has completed a message */
+    bool heard : 1;         /* has sent something, and holds a place in the goal for it */
+    bool spoken : 1;        /* has been sent something */
+    bool last_try : 1;      /* its pause has passed; one more receive is being tried */
+};
+
+/* A new connection on fd, which it takes over: NULL when memory is out (fd is closed then). */
+struct connection *connection_open(struct listener *listener, int fd, const struct peer *peer);
+
+/* Do all that can be done now: take messages, send what may leave, read on, close. Whatever changes
+ * for a connection (input, a reply, a message recorded, room in the recorder) ends in this call. */
+void connection_go_on(struct connection *connection);
+
+/* Take no more messages, finish what is due, then close politely, beginning with the next
+ * connection_go_on. The first reason stands. */
+void connection_close(struct connection *connection, enum reason reason);
+
+/* End it now: what is not sent is not sent. Turns that others hold become orphans. */
+void connection_end(struct connection *connection, enum reason reason);
+
+/* Give back an ended connection: true when it was freed, false while operations are still active.
+ */
+bool connection_reap(struct connection *connection);
+
+/* A reply is known: fill the turn and let its connection go on at the end of the pass. bytes are
+ * those of owned (taken over, empty afterwards), or shared ones that outlive the connection's
+ * settings. */
+void connection_reply(struct gt_turn *turn, struct slice bytes, struct bytes *owned);
+
+/* Memory was out for this turn's reply: its connection is lost. */
+void connection_reply_failed(struct gt_turn *turn);
+
+/* The message of this turn is recorded. */
+void connection_recorded(struct gt_turn *turn);
+
+/* Append text without a turn (a greeting): 0 or -ENOMEM. The bytes are shared and outlive the
+ * settings. */
+int connection_say(struct connection *connection, struct slice bytes);
+
+/* Read, or stop reading, as its state asks. */
+void connection_update_reading(struct connection *connection);
+
+/* Bytes it holds that count against max-memory. */
+size_t connection_memory(const struct connection *connection);
+
+/* ---- intake.c ---- */
+
+/* Take the messages that are complete in its input, and the first bytes of size in data, as far as
+ * the output, the recorder and the goal have room; keep the rest. True when it stopped for want of
+ * room. */
+bool intake_take(struct connection *connection, struct slice received, enum frame_event event);
+
+/* Forget the input. */
+void intake_drop(struct connection *connection);
+
+/* Whether its messages may be taken now. */
+bool intake_open(const struct connection *connection);
+
+/* ---- deadlines.c ---- */
+
+void deadlines_update(struct connection *connection);
+void deadlines_fire(struct timer *timer, int64_t now_ns);
+
+/* ---- closing.c ---- */
+
+/* All that was due has been sent: shut down, or end at once where nothing can be cut short. */
+void closing_begin(struct connection *connection);
+/* See whether the reply has arrived; sets its next look. */
+void closing_look(struct connection *connection);
+
+#endif

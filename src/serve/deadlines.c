@@ -1,0 +1,142 @@
+/* deadlines.c: how long a connection may take, with one timer.
+ *
+ * The timer is set for the next deadline and, when that moves away (more bytes came), left alone:
+ * it fires, finds nothing due, and is set again. So a busy connection touches no timer at all.
+ *
+ *     message-timeout   an unfinished message, from its first byte, while we read
+ *     pause             in a framing that takes pauses: silence, while we read
+ *     idle-timeout      nothing unfinished, nothing due: since bytes last came or left
+ *     write-timeout     a send under way of which nothing is acknowledged */
+#include "serve/server.h"
+
+#define NEVER INT64_MAX
+
+static int64_t now_of(const struct connection *connection)
+{
+    return worker_of(connection)->engine->now_ns;
+}
+
+static int64_t after(int64_t start_ns, int64_t duration_ns)
+{
+    return duration_ns < 0 ? NEVER : start_ns + duration_ns;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t idle_deadline(const struct connection *connection)
+{
+    const gt_server *server = worker_of(connection)->server;
+    int64_t timeout =
+        server_timeout(server, connection->settings->idle_timeout_ns, INT64_C(300) * 1000000000);
+    return after(connection->active_ns, timeout);
+}
+
+static int64_t message_deadline(const struct connection *connection)
+{
+    const gt_server *server = worker_of(connection)->server;
+    int64_t timeout =
+        server_timeout(server, connection->settings->message_timeout_ns, INT64_C(30) * 1000000000);
+    return after(connection->started_ns, timeout);
+}
+
+/* When silence ends its message. */
+static int64_t pause_deadline(const struct connection *connection)
+{
+    const struct settings *settings = connection->settings;
+    if (!frame_pauses(&settings->framing, &connection->frame, connection->input.size))
+        return NEVER;
+    return after(connection->active_ns, settings->pause_ns);
+}
+
+/* Whether it is being read from in the middle of a message. */
+static bool in_message(const struct connection *connection)
+{
+    return connection->input.size > 0 && intake_open(connection);
+}
+
+/* How often a send under way is looked at: an eighth of the timeout, from 10 ms to 1 s. */
+static int64_t next_write_look(const struct connection *connection)
+{
+    int64_t timeout = connection->settings->write_timeout_ns;
+    if (timeout < 0 || !output_sending(connection->output))
+        return NEVER;
+    int64_t interval = timeout / 8;
+    if (interval < 10000000)
+        interval = 10000000;
+    if (interval > 1000000000)
+        interval = 1000000000;
+    return now_of(connection) + interval;
+}
+
+static int64_t next_deadline(const struct connection *connection)
+{
+    int64_t next = next_write_look(connection);
+    if (connection->state != CONNECTION_OPEN)
+        return next;
+    if (in_message(connection))
+        next = earlier(next, earlier(message_deadline(connection), pause_deadline(connection)));
+    else if (!connection->output && connection->input.size == 0)
+        next = earlier(next, idle_deadline(connection));
+    return next;
+}
+
+void deadlines_update(struct connection *connection)
+{
+    int64_t next = next_deadline(connection);
+    struct timer *timer = &connection->timer;
+    if (next == NEVER || (timer_is_set(timer) && timer->deadline_ns <= next))
+        return;
+    engine_timer_set(worker_of(connection)->engine, timer, next);
+}
+
+/* True when the peer takes nothing any more and the connection has ended. */
+static bool writing_failed(struct connection *connection, int64_t now_ns)
+{
+    if (!output_sending(connection->output))
+        return false;
+    if (output_progress(connection->output) < 0)
+        connection_end(connection, REASON_UNDELIVERED);
+    else if (now_ns >=
+             after(connection->output->progress_ns, connection->settings->write_timeout_ns))
+        connection_end(connection, REASON_WRITE_TIMEOUT);
+    return connection->state == CONNECTION_ENDED;
+}
+
+/* The pause has passed: try one more receive, then it counts. */
+static void pause_passed(struct connection *connection, int64_t now_ns)
+{
+    if (!connection->last_try) {
+        connection->last_try = true;
+        engine_timer_set(worker_of(connection)->engine, &connection->timer, now_ns);
+        return;
+    }
+    connection->last_try = false;
+    intake_take(connection, slice_of(NULL, 0), FRAME_PAUSE);
+    connection_go_on(connection);
+}
+
+void deadlines_fire(struct timer *timer, int64_t now_ns)
+{
+    struct connection *connection = list_item(timer, struct connection, timer);
+    if (connection->state == CONNECTION_LINGERING) {
+        closing_look(connection);
+        return;
+    }
+    if (writing_failed(connection, now_ns))
+        return;
+    bool open = connection->state == CONNECTION_OPEN;
+    bool unfinished = open && in_message(connection);
+    bool idle = open && !connection->output && connection->input.size == 0;
+    if (unfinished && now_ns >= message_deadline(connection)) {
+        connection_close(connection, REASON_MESSAGE_TIMEOUT);
+    } else if (unfinished && now_ns >= pause_deadline(connection)) {
+        pause_passed(connection, now_ns);
+        return;
+    } else if (idle && now_ns >= idle_deadline(connection)) {
+        connection_close(connection, REASON_IDLE_TIMEOUT);
+    }
+    connection_go_on(connection);
+}

@@ -1,0 +1,195 @@
+/* intake.c: from bytes received to turns.
+ *
+ * The happy path: bytes arrive in the engine's buffer, the framing finds whole messages in it, each
+ * becomes a turn that is recorded and replied to; nothing is left and nothing was copied. What is
+ * left of an unfinished message is kept in the connection's own buffer.
+ *
+ * Taking stops when the recorder or the output is full, when the goal is reached, when the framing
+ * finds an error, or when the connection closes after its reply. In the first two cases the rest
+ * waits and the connection reads no more. */
+#include "serve/answer.h"
+#include "serve/connection.h"
+#include "serve/server.h"
+
+#include <errno.h>
+
+bool intake_open(const struct connection *connection)
+{
+    const struct worker *worker = worker_of(connection);
+    const struct goal *goal = &worker->server->goal;
+    if (connection->state != CONNECTION_OPEN || worker->phase >= WORKER_FINISHING)
+        return false;
+    if (worker->intake_paused || output_full(connection->output) || goal_reached(goal))
+        return false;
+    return goal->connections == 0 || connection->heard;
+}
+
+/* Describe the message that mark points at. */
+static struct message describe(struct connection *connection, const struct frame_mark *mark)
+{
+    struct worker *worker = worker_of(connection);
+    return (struct message){.body = mark->body,
+                            .raw = mark->raw,
+                            .peer = &connection->peer,
+                            .listener = connection->listener->socket.name,
+                            .worker = worker->number,
+                            .sequence = worker->sequence + 1,
+                            .time_us = worker_wall_us(worker)};
+}
+
+/* Hand the message to the recorder, or count it as recorded where there is none. */
+static int record(struct worker *worker, struct gt_turn *turn, const struct message *message)
+{
+    if (!worker->recorder) {
+        worker_move_turn(worker, turn, TURN_RECORDED);
+        worker_count_recorded(worker);
+        return 0;
+    }
+    int result = recorder_take(worker->recorder, message);
+    if (result < 0)
+        return result;
+    list_append(&worker->held, &turn->held);
+    if (recorder_full(worker->recorder))
+        worker_pause_intake(worker);
+    return 0;
+}
+
+/* Whoever completes a message is safe from giving way to others. */
+static void prove(struct connection *connection)
+{
+    if (connection->proven)
+        return;
+    connection->proven = true;
+    list_remove(&connection->link);
+    list_append(&worker_of(connection)->proven, &connection->link);
+    worker_pause_when_full(worker_of(connection));
+}
+
+/* Memory is out: this connection is lost, no other. */
+static void lose(struct connection *connection, struct gt_turn *turn)
+{
+    struct worker *worker = worker_of(connection);
+    goal_return_message(&worker->server->goal);
+    if (turn) {
+        turn->connection = NULL;
+        worker_discard_turn(worker, turn);
+    }
+    connection_end(connection, REASON_NO_MEMORY);
+}
+
+/* Take one message: false when it must wait or the connection ended. */
+static bool take(struct connection *connection, const struct frame_mark *mark)
+{
+    struct worker *worker = worker_of(connection);
+    if (!goal_reserve_message(&worker->server->goal))
+        return false;
+    struct message message = describe(connection, mark);
+    struct output *output = output_need(connection);
+    struct gt_turn *turn = output ? worker_take_turn(worker, connection) : NULL;
+    if (!turn || record(worker, turn, &message) < 0) {
+        lose(connection, turn);
+        return false;
+    }
+    worker->sequence++;
+    turn->sequence = message.sequence;
+    output_append_turn(output, turn);
+    prove(connection);
+    answer_message(connection, turn, &message);
+    if (connection->settings->close)
+        connection_close(connection, REASON_REPLIED);
+    return true;
+}
+
+static enum reason reason_of(enum frame_result result)
+{
+    switch (result) {
+    case FRAME_TOO_LONG:
+        return REASON_TOO_LONG;
+    case FRAME_MALFORMED:
+        return REASON_MALFORMED;
+    default:
+        return REASON_UNFINISHED;
+    }
+}
+
+/* Take what is complete in input; how many bytes were used. */
+static size_t take_all(struct connection *connection, struct slice input, enum frame_event event)
+{
+    size_t used = 0;
+    while (intake_open(connection)) {
+        struct frame_mark mark = {.consumed = 0};
+        struct slice rest = slice_of(input.size ? input.data + used : NULL, input.size - used);
+        enum frame_result result =
+            frame_scan(&connection->settings->framing, &connection->frame, rest, event, &mark);
+        if (result == FRAME_MESSAGE && !take(connection, &mark))
+            break;
+        used += mark.consumed;
+        if (result == FRAME_MORE) {
+            connection->finished = event == FRAME_END;
+            break;
+        }
+        if (result != FRAME_MESSAGE) {
+            connection_close(connection, reason_of(result));
+            break;
+        }
+        connection->started_ns = worker_of(connection)->engine->now_ns;
+        if (event == FRAME_PAUSE)
+            event = FRAME_BYTES;
+    }
+    return used;
+}
+
+static int append_input(struct connection *connection, struct slice bytes)
+{
+    size_t before = connection->input.capacity;
+    int result = bytes_append(&connection->input, bytes);
+    worker_count_memory(worker_of(connection), before, connection->input.capacity);
+    return result;
+}
+
+void intake_drop(struct connection *connection)
+{
+    worker_count_memory(worker_of(connection), connection->input.capacity, 0);
+    bytes_free(&connection->input);
+}
+
+/* Keep what was not used, in the connection's own buffer: 0 or -ENOMEM. */
+static int keep_rest(struct connection *connection, struct slice received, size_t used)
+{
+    if (connection->state != CONNECTION_OPEN)
+        return 0;
+    if (connection->input.size > 0) {
+        bytes_consume(&connection->input, used);
+        if (connection->input.size == 0)
+            intake_drop(connection);
+        return 0;
+    }
+    if (used == received.size)
+        return 0;
+    connection->started_ns = worker_of(connection)->engine->now_ns;
+    return append_input(connection, slice_after(received, used));
+}
+
+/* Join what was received with what waits, take what is complete, keep the rest. */
+static int take_joined(struct connection *connection, struct slice received, enum frame_event event)
+{
+    if (connection->input.size > 0 && received.size > 0 && append_input(connection, received) < 0)
+        return -ENOMEM;
+    struct slice all = received;
+    if (connection->input.size > 0)
+        all = bytes_slice(&connection->input);
+    return keep_rest(connection, all, take_all(connection, all, event));
+}
+
+bool intake_take(struct connection *connection, struct slice received, enum frame_event event)
+{
+    if (connection->finished || connection->state != CONNECTION_OPEN)
+        return false;
+    if (event == FRAME_BYTES && connection->end_of_stream)
+        event = FRAME_END;
+    if (take_joined(connection, received, event) < 0)
+        connection_end(connection, REASON_NO_MEMORY);
+    bool waits = connection->input.size > 0 || connection->end_of_stream;
+    return connection->state == CONNECTION_OPEN && !connection->finished && waits &&
+           !intake_open(connection);
+}

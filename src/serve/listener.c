@@ -1,0 +1,142 @@
+/* listener.c: accepting, pausing, stopping.
+ *
+ * The happy path: accept brings a descriptor, somebody gives way if there is no room, a connection
+ * opens. When descriptors or memory are out accepting would fail as fast as it is tried: it pauses
+ * for 100 ms, told once until it has worked again. A listener that stops cancels its accept first
+ * and closes the socket when the engine has let go of it. */
+#include "serve/listener.h"
+
+#include "serve/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define RETRY_NS INT64_C(100000000)
+
+static void accept_done(struct op *op, int64_t result);
+static void retry(struct timer *timer, int64_t now_ns);
+
+struct listener *listener_create(const struct listening_socket *socket, struct settings *settings)
+{
+    struct listener *listener = calloc(1, sizeof *listener);
+    if (!listener)
+        return NULL;
+    list_init(&listener->link);
+    listener->socket = *socket;
+    listener->settings = settings_keep(settings);
+    listener->accept.op.done = accept_done;
+    listener->retry.fire = retry;
+    return listener;
+}
+
+static void run(struct listener *listener)
+{
+    listener->paused = LISTENER_RUNS;
+    if (!listener->closing && !listener->accept.op.active)
+        engine_accept(listener->worker->engine, &listener->accept, listener->socket.fd);
+}
+
+void listener_start(struct listener *listener, struct worker *worker)
+{
+    listener->worker = worker;
+    run(listener);
+}
+
+void listener_pause(struct listener *listener)
+{
+    if (listener->paused != LISTENER_RUNS || listener->closing)
+        return;
+    listener->paused = LISTENER_FULL;
+    engine_cancel(listener->worker->engine, &listener->accept.op);
+}
+
+void listener_resume(struct listener *listener)
+{
+    if (listener->paused == LISTENER_FULL)
+        run(listener);
+}
+
+static void retry(struct timer *timer, int64_t now_ns)
+{
+    (void)now_ns;
+    run(list_item(timer, struct listener, retry));
+}
+
+static void pause_for_want(struct listener *listener, int number)
+{
+    struct worker *worker = listener->worker;
+    char words[128];
+    listener->paused = LISTENER_EXHAUSTED;
+    engine_cancel(worker->engine, &listener->accept.op);
+    engine_timer_set(worker->engine, &listener->retry, worker->engine->now_ns + RETRY_NS);
+    if (!listener->told)
+        tell(worker->server, GT_EVENT_PAUSED, GT_WARNING,
+             (struct event_origin){.listener = listener},
+             "cannot accept connections for now: %s; trying again",
+             error_words(number, words, sizeof words));
+    listener->told = true;
+}
+
+static void accepted(struct listener *listener, int fd)
+{
+    struct worker *worker = listener->worker;
+    if (listener->told)
+        tell(worker->server, GT_EVENT_RESUMED, GT_NOTICE,
+             (struct event_origin){.listener = listener}, "accepts connections again");
+    listener->told = false;
+    worker->accepted++;
+    worker_make_room(worker);
+    if (!connection_open(listener, fd, &listener->accept.peer))
+        pause_for_want(listener, ENOMEM);
+    else
+        worker_pause_when_full(worker);
+}
+
+static void accept_done(struct op *op, int64_t result)
+{
+    struct listener *listener = list_item(op, struct listener, accept.op);
+    bool unwanted = listener->closing || listener->worker->phase >= WORKER_FINISHING;
+    if (result >= 0 && unwanted)
+        engine_close(listener->worker->engine, (int)result, false);
+    else if (result >= 0)
+        accepted(listener, (int)result);
+    else if (result != -ECANCELED)
+        pause_for_want(listener, (int)-result);
+    else if (listener->paused == LISTENER_RUNS)
+        run(listener);
+}
+
+static void close_socket(struct listener *listener)
+{
+    int fd = listener->socket.fd;
+    if (fd < 0)
+        return;
+    socket_remove_file(&listener->socket);
+    if (listener->worker)
+        engine_close(listener->worker->engine, fd, false);
+    else
+        close(fd);
+    listener->socket.fd = -1;
+}
+
+bool listener_stop(struct listener *listener)
+{
+    listener->closing = true;
+    if (listener->worker) {
+        engine_timer_stop(listener->worker->engine, &listener->retry);
+        engine_cancel(listener->worker->engine, &listener->accept.op);
+    }
+    if (listener->accept.op.active)
+        return false;
+    close_socket(listener);
+    return true;
+}
+
+void listener_free(struct listener *listener)
+{
+    listener_stop(listener);
+    list_remove(&listener->link);
+    settings_release(&listener->settings);
+    free(listener);
+}

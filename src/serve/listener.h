@@ -1,0 +1,46 @@
+/* listener.h: an open listening socket, and the accepting of connections.
+ *
+ * Accepting pauses at max-connections when nobody can give way, and for a moment when descriptors
+ * or memory are out: told once, never spinning. */
+#ifndef SERVE_LISTENER_H
+#define SERVE_LISTENER_H
+
+#include "engine/engine.h"
+#include "serve/settings.h"
+#include "serve/socket.h"
+
+struct gt_server;
+struct worker;
+
+enum listener_pause { LISTENER_RUNS, LISTENER_FULL, LISTENER_EXHAUSTED };
+
+struct listener {
+    struct list link; /* in the server's list */
+    struct worker *worker;
+    struct listening_socket socket;
+    struct settings *settings; /* what its next connections get; counted */
+    struct accept_op accept;
+    struct timer retry;
+    uint8_t paused; /* enum listener_pause */
+    bool closing;   /* no connection is wanted any more; fd is closed when accept is over */
+    bool told;      /* the exhaustion has been told */
+};
+
+/* A listener on an open socket, which it takes over: NULL when memory is out (the socket stays the
+ * caller's). Accepts nothing yet. */
+struct listener *listener_create(const struct listening_socket *socket, struct settings *settings);
+
+/* Begin to accept, for this worker. */
+void listener_start(struct listener *listener, struct worker *worker);
+
+/* There is no room for more connections; and there is room again. */
+void listener_pause(struct listener *listener);
+void listener_resume(struct listener *listener);
+
+/* Accept no more. True once it is closed; else ask again after a pass. */
+bool listener_stop(struct listener *listener);
+
+/* Free a listener that never ran or has stopped; closes its socket and removes its file. */
+void listener_free(struct listener *listener);
+
+#endif

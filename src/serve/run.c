@@ -1,0 +1,256 @@
+/* run.c: gt_run, from the first accept to the exit status.
+ *
+ * Start: an engine, a recorder where messages are shown, a worker; then readiness is told. Step:
+ * one pass of the worker, then what was asked from outside: stop once (drain), twice (leave at
+ * once). Finish: what the run came to. A failure on the way is kept (the first one stands) and the
+ * run ends by itself. */
+#include "base/units.h"
+#include "guard/descriptors.h"
+#include "guard/ready.h"
+#include "serve/server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Messages shown but not yet written: when so many bytes wait, the intake pauses. */
+#define SHOW_BOUND_BYTES ((size_t)1024 * 1024)
+
+/* Descriptors that are not connections: standard ones, engine, listeners, the outlet, a few to
+ * spare. */
+#define DESCRIPTORS_KEPT 32
+
+#define MOST_CONNECTIONS 10000
+
+static const struct event_origin nobody = {.reason = REASON_NONE};
+
+void server_fail(gt_server *server, const struct error *error)
+{
+    if (server->failed)
+        return;
+    server->failed = true;
+    server->error = *error;
+    tell(server, GT_EVENT_FAILED, GT_ERROR, nobody, "%s", error->text);
+    worker_limit_drain(&server->worker);
+    worker_finish(&server->worker, REASON_DRAINED);
+}
+
+int64_t server_timeout(const gt_server *server, int64_t setting_ns, int64_t otherwise_ns)
+{
+    if (setting_ns != DURATION_AUTO)
+        return setting_ns;
+    return server->one_shot ? DURATION_NONE : otherwise_ns;
+}
+
+/* ---- start ---- */
+
+static void time_is_up(struct timer *timer, int64_t now_ns)
+{
+    (void)now_ns;
+    gt_server *server = list_item(timer, gt_server, timeout);
+    if (!goal_exists(&server->goal)) {
+        worker_drain(&server->worker);
+        return;
+    }
+    server->timed_out = true;
+    worker_abandon(&server->worker, REASON_ABANDONED);
+}
+
+static void take_goal(gt_server *server)
+{
+    server->goal.messages = server->settings.count;
+    server->goal.connections = server->settings.connections;
+    server->one_shot = server->goal.messages == 1 && server->goal.connections == 0;
+}
+
+/* How many connections there may be: what was asked for, if the descriptors suffice. */
+static int limit_connections(gt_server *server, bool simulated)
+{
+    int64_t asked = server->settings.max_connections;
+    int64_t most = simulated ? MOST_CONNECTIONS : descriptors_raise() - DESCRIPTORS_KEPT;
+    if (most < 1)
+        most = 1;
+    if (asked > most)
+        return error_set(&server->error, GT_FAILED,
+                         "--max-connections %lld: the limit of open files allows %lld; raise it "
+                         "with ulimit -n",
+                         (long long)asked, (long long)most);
+    if (asked == 0)
+        asked = most < MOST_CONNECTIONS ? most : MOST_CONNECTIONS;
+    server->worker.max_connections = (unsigned)asked;
+    server->worker.max_memory = (size_t)server->settings.max_memory;
+    return GT_DONE;
+}
+
+/* The recorder that shows messages; NULL without an error when nothing is shown. */
+static int make_recorder(gt_server *server, struct engine *engine, struct recorder **recorder)
+{
+    *recorder = NULL;
+    enum show_format format = (enum show_format)server->settings.show;
+    if (format == SHOW_NONE)
+        return GT_DONE;
+    if (server->outlet.fd < 0 && outlet_open(&server->outlet, 1, &server->error) != GT_DONE)
+        return GT_FAILED;
+    *recorder = show_recorder_create(engine, server->outlet, format, SHOW_BOUND_BYTES);
+    if (!*recorder)
+        return error_set(&server->error, GT_FAILED, "cannot show messages: out of memory");
+    return GT_DONE;
+}
+
+static int open_worker(gt_server *server, struct engine *engine)
+{
+    struct recorder *recorder = NULL;
+    int status = make_recorder(server, engine, &recorder);
+    if (status != GT_DONE)
+        return status;
+    status = worker_open(&server->worker, server, engine, recorder, &server->error);
+    server->opened = true;
+    return status;
+}
+
+static int tell_ready(gt_server *server)
+{
+    if (!server->settings.ready)
+        return GT_DONE;
+    struct bytes names = {0};
+    int result = 0;
+    struct list *listeners = &server->listeners;
+    for (struct list *link = listeners->next; link != listeners; link = link->next)
+        result |= bytes_format(&names, "%s\n", list_item(link, struct listener, link)->socket.name);
+    int status = result < 0
+                     ? error_set(&server->error, GT_FAILED, "--ready: out of memory")
+                     : ready_tell(server->settings.ready, bytes_slice(&names), &server->error);
+    bytes_free(&names);
+    return status;
+}
+
+static void tell_limits(gt_server *server)
+{
+    const struct worker *worker = &server->worker;
+    char messages[32];
+    char connections[32];
+    size_t each = sizeof(struct connection) + sizeof(struct output) + sizeof(struct staging);
+    units_size_words(messages, sizeof messages, (int64_t)worker->max_memory);
+    units_size_words(connections, sizeof connections, (int64_t)(each * worker->max_connections));
+    tell(server, GT_EVENT_NOTE, GT_DETAIL, nobody,
+         "at most %u connections; memory at most %s for messages and waiting replies and %s for "
+         "connections that are being sent to",
+         worker->max_connections, messages, connections);
+}
+
+int server_start(gt_server *server, struct engine *engine)
+{
+    bool simulated = engine != NULL;
+    if (list_empty(&server->listeners))
+        return error_set(&server->error, GT_WRONG,
+                         "no address to listen on: gt_listen comes first");
+    if (server->opened)
+        return error_set(&server->error, GT_WRONG, "a server runs once");
+    if (!engine)
+        engine = engine_create(server->settings.engine, &server->error);
+    if (!engine)
+        return GT_FAILED;
+    atomic_store(&server->engine, engine);
+    take_goal(server);
+    int status = open_worker(server, engine);
+    if (status == GT_DONE)
+        status = limit_connections(server, simulated);
+    if (status != GT_DONE)
+        return status;
+    server->timeout.fire = time_is_up;
+    if (server->settings.timeout_ns >= 0)
+        engine_timer_set(engine, &server->timeout, engine->now_ns + server->settings.timeout_ns);
+    worker_start(&server->worker);
+    tell_limits(server);
+    status = tell_ready(server);
+    if (status == GT_DONE)
+        tell(server, GT_EVENT_READY, GT_DETAIL, nobody, "ready");
+    else
+        server_fail(server, &server->error);
+    return GT_DONE;
+}
+
+/* ---- step ---- */
+
+static void obey_stops(gt_server *server)
+{
+    unsigned stops = atomic_load(&server->stops);
+    if (stops == server->stops_seen || worker_over(&server->worker))
+        return;
+    if (server->stops_seen == 0) {
+        server->drained = true;
+        tell(server, GT_EVENT_STOPPING, GT_DETAIL, nobody, "stopping: finishing what is in hand");
+        worker_drain(&server->worker);
+    }
+    if (stops >= 2) {
+        server->abandoned = true;
+        worker_abandon(&server->worker, REASON_ABANDONED);
+    }
+    server->stops_seen = stops;
+}
+
+int server_step(gt_server *server, int64_t wait_ns)
+{
+    int result = worker_step(&server->worker,
+                             atomic_load(&server->stops) != server->stops_seen ? 0 : wait_ns);
+    if (result < 0) {
+        struct error error = {0};
+        error_errno(&error, -result, "the %s engine failed",
+                    atomic_load(&server->engine)->table->name);
+        server_fail(server, &error);
+        worker_abandon(&server->worker, REASON_ABANDONED);
+    }
+    obey_stops(server);
+    return result;
+}
+
+bool server_over(const gt_server *server)
+{
+    return worker_over(&server->worker);
+}
+
+/* ---- finish ---- */
+
+static int fail_at_timeout(gt_server *server)
+{
+    char time[32];
+    units_duration_words(time, sizeof time, server->settings.timeout_ns);
+    if (server->one_shot)
+        return error_set(&server->error, GT_TIMED_OUT, "no message within %s", time);
+    return error_set(&server->error, GT_TIMED_OUT, "not done within %s: %llu messages", time,
+                     (unsigned long long)gt_message_count(server));
+}
+
+static int judge(gt_server *server)
+{
+    if (server->failed)
+        return GT_FAILED;
+    if (server->timed_out)
+        return fail_at_timeout(server);
+    if (server->abandoned)
+        return error_set(&server->error, GT_STOPPED, "told to leave at once");
+    if (server->worker.unfinished)
+        return error_set(&server->error, GT_FAILED,
+                         "drain-timeout passed with %u connections unfinished; they were cut off",
+                         server->worker.unfinished);
+    if (server->one_shot && server->worker.reply_lost)
+        return error_set(&server->error, GT_FAILED, "the reply could not be delivered");
+    if (server->drained && goal_exists(&server->goal) && !goal_reached(&server->goal))
+        return error_set(&server->error, GT_STOPPED, "stopped before its count was reached");
+    return GT_DONE;
+}
+
+int server_finish(gt_server *server)
+{
+    engine_timer_stop(atomic_load(&server->engine), &server->timeout);
+    return judge(server);
+}
+
+int gt_run(gt_server *server)
+{
+    int status = server_start(server, NULL);
+    if (status != GT_DONE)
+        return status;
+    while (!server_over(server))
+        server_step(server, -1);
+    return server_finish(server);
+}

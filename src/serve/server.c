@@ -1,0 +1,156 @@
+/* server.c: the library's calls, except those that reply (answer.c).
+ *
+ * The happy path: create, set, listen (the sockets are open from then on), run. Every call leaves
+ * its error as a sentence in the server. See run.c for what gt_run does. */
+#include "serve/server.h"
+
+#include "serve/answer.h"
+#include "serve/socket.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const char *gt_version(void)
+{
+    return GOODTALK_VERSION;
+}
+
+gt_server *gt_create(void)
+{
+    gt_server *server = calloc(1, sizeof *server);
+    if (!server)
+        return NULL;
+    list_init(&server->listeners);
+    server->outlet.fd = -1;
+    answer_by_callback(server);
+    if (settings_init(&server->settings, &server->error) != GT_DONE)
+        gt_free(&server);
+    return server;
+}
+
+int gt_set(gt_server *server, const char *name, const char *value)
+{
+    return settings_set(&server->settings, name, value, &server->error);
+}
+
+void gt_on_message(gt_server *server, gt_message_fn *heard, void *context)
+{
+    server->callback.heard = heard;
+    server->callback.context = context;
+}
+
+void gt_on_event(gt_server *server, enum gt_level level, gt_event_fn *told, void *context)
+{
+    server->told = told;
+    server->told_level = level;
+    server->told_context = context;
+}
+
+const char *gt_error(const gt_server *server)
+{
+    return server->error.status ? server->error.text : "";
+}
+
+uint64_t gt_message_count(const gt_server *server)
+{
+    return (uint64_t)atomic_load(&server->goal.messages_recorded);
+}
+
+/* ---- listening ---- */
+
+static int add_listener(gt_server *server, const struct listening_socket *socket,
+                        struct settings *settings)
+{
+    struct listener *listener = listener_create(socket, settings);
+    if (!listener)
+        return error_set(&server->error, GT_FAILED, "cannot listen on %s: out of memory",
+                         socket->name);
+    list_append(&server->listeners, &listener->link);
+    return GT_DONE;
+}
+
+static void tell_listening(gt_server *server, const struct listener *listener)
+{
+    tell(server, GT_EVENT_LISTENING, GT_NOTICE, (struct event_origin){.listener = listener},
+         "listening");
+}
+
+/* Take over the sockets: all of them, or none and they are closed. */
+static int add_listeners(gt_server *server, const struct listening_socket *sockets, unsigned count,
+                         struct settings *settings)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (add_listener(server, &sockets[i], settings) == GT_DONE)
+            continue;
+        for (unsigned left = i; left < count; left++) {
+            socket_remove_file(&sockets[left]);
+            close(sockets[left].fd);
+        }
+        return GT_FAILED;
+    }
+    struct list *link = server->listeners.previous;
+    for (unsigned i = 1; i < count; i++)
+        link = link->previous;
+    for (; link != &server->listeners; link = link->next)
+        tell_listening(server, list_item(link, struct listener, link));
+    return GT_DONE;
+}
+
+int gt_listen(gt_server *server, const char *text)
+{
+    struct address address;
+    int status =
+        address_parse(&address, text, (enum address_family)server->settings.family, &server->error);
+    if (status != GT_DONE)
+        return status;
+    struct settings *settings = settings_seal(&server->settings, &server->error);
+    if (!settings)
+        return server->error.status;
+    struct listening_socket sockets[SOCKETS_MAX];
+    unsigned count = 0;
+    status = sockets_open(&address, settings, sockets, &count, &server->error);
+    if (status == GT_DONE)
+        status = add_listeners(server, sockets, count, settings);
+    settings_release(&settings);
+    return status;
+}
+
+int server_listen_on(gt_server *server, int fd, const char *name)
+{
+    struct settings *settings = settings_seal(&server->settings, &server->error);
+    if (!settings)
+        return server->error.status;
+    struct listening_socket socket = {.fd = fd};
+    snprintf(socket.name, sizeof socket.name, "%s", name);
+    int status = add_listener(server, &socket, settings);
+    settings_release(&settings);
+    return status;
+}
+
+/* ---- the end ---- */
+
+void gt_stop(gt_server *server)
+{
+    atomic_fetch_add(&server->stops, 1);
+    struct engine *engine = atomic_load(&server->engine);
+    if (engine)
+        engine_wake(engine);
+}
+
+void gt_free(gt_server **handle)
+{
+    gt_server *server = *handle;
+    if (!server)
+        return;
+    *handle = NULL;
+    while (!list_empty(&server->listeners))
+        listener_free(list_item(server->listeners.next, struct listener, link));
+    if (server->opened)
+        worker_close(&server->worker);
+    struct engine *engine = atomic_exchange(&server->engine, NULL);
+    if (engine)
+        engine_destroy(&engine);
+    settings_clear(&server->settings);
+    free(server);
+}

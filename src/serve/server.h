@@ -1,0 +1,77 @@
+/* server.h: the gt_server behind goodtalk.h. */
+#ifndef SERVE_SERVER_H
+#define SERVE_SERVER_H
+
+#include "base/error.h"
+#include "base/list.h"
+#include "base/peer.h"
+#include "base/reason.h"
+#include "reply/reply.h"
+#include "serve/goal.h"
+#include "serve/settings.h"
+#include "serve/worker.h"
+
+#include <goodtalk.h>
+#include <stdatomic.h>
+
+/* The application's message callback as a replier. */
+struct callback_replier {
+    struct replier replier;
+    gt_message_fn *heard;
+    void *context;
+};
+
+struct gt_server {
+    struct settings settings; /* the draft */
+    struct list listeners;    /* struct listener */
+    struct goal goal;
+    struct worker worker;
+    struct callback_replier callback;
+    gt_event_fn *told;
+    void *told_context;
+    enum gt_level told_level;
+    struct engine *_Atomic engine; /* owned, from gt_run to gt_free; gt_stop wakes it */
+    atomic_uint stops;             /* how often gt_stop was called */
+    unsigned stops_seen;           /* by the worker's thread */
+    struct timer timeout;
+    bool failed; /* error holds why */
+    bool timed_out;
+    bool drained;         /* stopped before its goal */
+    bool abandoned;       /* left at once */
+    bool opened;          /* the worker is open */
+    bool one_shot;        /* the goal is one message */
+    struct outlet outlet; /* where shown messages go; fd -1: standard output */
+    struct error error;
+};
+
+/* gt_run in pieces, for the simulated storm: over an engine that is given (and taken over). Start:
+ * GT_DONE or the reason. Step until server_over. Finish: the run's status. */
+int server_start(gt_server *server, struct engine *engine);
+int server_step(gt_server *server, int64_t wait_ns);
+bool server_over(const gt_server *server);
+int server_finish(gt_server *server);
+
+/* Listen on a descriptor of the server's engine, without asking the system about it: for the storm.
+ */
+int server_listen_on(gt_server *server, int fd, const char *name);
+
+/* The run fails: nothing more is taken, gt_run will return GT_FAILED. The first failure stands. */
+void server_fail(gt_server *server, const struct error *error);
+
+/* The run's timeouts where they are "auto": none in a one-shot. */
+int64_t server_timeout(const gt_server *server, int64_t setting_ns, int64_t otherwise_ns);
+
+/* ---- tell.c: the one event callback ---- */
+
+struct event_origin {
+    const struct peer *peer;         /* or NULL */
+    const struct listener *listener; /* or NULL */
+    enum reason reason;              /* or REASON_NONE */
+};
+
+/* Tell the application, if it wants to be told of this level. */
+void tell(gt_server *server, enum gt_event_kind kind, enum gt_level level,
+          struct event_origin origin, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+#endif

@@ -1,0 +1,228 @@
+/* settings.c: the one table of settings: the option parser, --help, gt_set, the manual page and the
+ * tests are made from it or held against it.
+ *
+ * A name is looked up, the row's reader puts the value into the draft. Failing: an unknown name
+ * (the nearest known one is named), a setting that is not built yet or that is the program's own,
+ * an argument that is missing, and whatever the reader refuses. */
+#include "serve/settings_value.h"
+
+#include "base/escape.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define FIELD(member) offsetof(struct settings, member)
+#define MILLISECOND   INT64_C(1000000)
+#define LONGEST       (INT64_MAX / 4) /* ns: a deadline that far away can still be added up */
+#define GIBIBYTE      (INT64_C(1) << 30)
+
+#define LISTENER GT_SCOPE_LISTENER
+#define SERVER   GT_SCOPE_SERVER
+#define PROGRAM  GT_SCOPE_PROGRAM
+#define LATER    GT_SCOPE_LATER
+
+/* In the order of the manual. */
+/* clang-format off */
+static const struct setting_row rows[] = {
+    {{"keep", 'k', SERVER, NULL, NULL, "keep serving until told to stop"},
+     setting_read_keep, FIELD(count), 0, 0},
+    {{"count", 'n', SERVER, "N", "1", "quit after N messages; 0: no limit"},
+     setting_read_count, FIELD(count), 0, INT64_MAX},
+    {{"connections", 0, SERVER, "N", NULL, "quit after N connections that sent something have ended"},
+     setting_read_count, FIELD(connections), 0, INT64_MAX},
+    {{"reply", 'r', LISTENER, "TEXT", "Good talking to you", "reply; \\n \\r \\t \\0 \\xHH \\\\ as in C"},
+     setting_read_reply, 0, 0, 0},
+    {{"reply-file", 0, LISTENER, "FILE", NULL, "reply with this file's bytes, exactly"},
+     setting_read_reply_file, 0, 0, 0},
+    {{"echo", 0, LISTENER, NULL, NULL, "reply with the message"},
+     setting_read_choice, FIELD(reply_source), 0, REPLY_FROM_ECHO},
+    {{"silent", 0, LISTENER, NULL, NULL, "do not reply"},
+     setting_read_choice, FIELD(reply_source), 0, REPLY_FROM_NOTHING},
+    {{"greeting", 0, LISTENER, "TEXT", NULL, "said to a peer as it connects, exactly; escapes as in --reply"},
+     setting_read_greeting, 0, 0, 0},
+    {{"greeting-file", 0, LISTENER, "FILE", NULL, "greet with this file's bytes"},
+     setting_read_greeting_file, 0, 0, 0},
+    {{"close", 0, LISTENER, NULL, NULL, "with --keep: close a connection after its reply"},
+     setting_read_flag, FIELD(close), 0, 0},
+    {{"exec", 'x', LATER, "COMMAND", NULL, "run COMMAND per message; its output is the reply"}, NULL, 0, 0, 0},
+    {{"exec-connection", 'e', LATER, "COMMAND", NULL, "run COMMAND per connection"}, NULL, 0, 0, 0},
+    {{"talk", 't', LATER, "FILE", NULL, "replies, scripts and settings from a talk file"}, NULL, 0, 0, 0},
+    {{"frame", 'f', LISTENER, "FRAMING", "talk", "how messages are told apart: talk, line or eof"},
+     setting_read_frame, FIELD(frame), 0, 0},
+    {{"pause", 0, LISTENER, "DURATION", "250ms", "in talk framing: silence that ends a message"},
+     setting_read_duration, FIELD(pause_ns), 0, LONGEST},
+    {{"max-message", 0, LISTENER, "SIZE", "1MiB", "longest message taken"},
+     setting_read_size, FIELD(max_message), 1, GIBIBYTE},
+    {{"show", 's', SERVER, "FORMAT", "talk", "what standard output gets: talk, raw, json, hex or none"},
+     setting_read_show, FIELD(show), 0, 0},
+    {{"log", 0, LATER, "FILE", NULL, "append every message as a JSON line"}, NULL, 0, 0, 0},
+    {{"record", 'd', LATER, "DIR", NULL, "durable journal: replies wait until the message is on disk"},
+     NULL, 0, 0, 0},
+    {{"sync", 0, LATER, "WHEN", NULL, "when the journal is synced"}, NULL, 0, 0, 0},
+    {{"timeout", 'w', SERVER, "DURATION", NULL, "end the run after this long; status 3 when not done"},
+     setting_read_duration, FIELD(timeout_ns), MILLISECOND, LONGEST},
+    {{"idle-timeout", 0, LISTENER, "DURATION", "5min", "close a silent connection; none in a one-shot"},
+     setting_read_duration, FIELD(idle_timeout_ns), MILLISECOND, LONGEST},
+    {{"message-timeout", 0, LISTENER, "DURATION", "30s",
+      "close where a message is started but not finished; none in a one-shot"},
+     setting_read_duration, FIELD(message_timeout_ns), MILLISECOND, LONGEST},
+    {{"write-timeout", 0, LISTENER, "DURATION", "30s", "give up a peer that acknowledges nothing"},
+     setting_read_duration, FIELD(write_timeout_ns), MILLISECOND, LONGEST},
+    {{"drain-timeout", 0, SERVER, "DURATION", "30s", "how long a stopping server waits for what is in hand"},
+     setting_read_duration, FIELD(drain_timeout_ns), 0, LONGEST},
+    {{"max-connections", 'm', SERVER, "N", NULL,
+      "connections at once; 10000, or what descriptors allow"},
+     setting_read_count, FIELD(max_connections), 1, 1 << 24},
+    {{"max-memory", 0, SERVER, "SIZE", "256MiB", "unfinished messages and waiting replies, all together"},
+     setting_read_size, FIELD(max_memory), 1, INT64_MAX},
+    {{"max-per-source", 0, LATER, "N", NULL, "connections per source address"}, NULL, 0, 0, 0},
+    {{"max-rate", 0, LATER, "N/s", NULL, "messages per source address"}, NULL, 0, 0, 0},
+    {{"workers", 'j', LATER, "N", NULL, "worker threads"}, NULL, 0, 0, 0},
+    {{"engine", 0, SERVER, "NAME", "auto", "what waits for the network: auto or epoll"},
+     setting_read_engine, FIELD(engine), 0, 0},
+    {{"spin", 0, LATER, "DURATION", NULL, "poll this long before sleeping"}, NULL, 0, 0, 0},
+    {{"udp-amplification", 0, LATER, "N", NULL, "a UDP reply is at most N times its request"}, NULL, 0, 0, 0},
+    {{"ipv4", '4', LISTENER, NULL, NULL, "IPv4 only"},
+     setting_read_choice, FIELD(family), 0, FAMILY_IPV4},
+    {{"ipv6", '6', LISTENER, NULL, NULL, "IPv6 only"},
+     setting_read_choice, FIELD(family), 0, FAMILY_IPV6},
+    {{"backlog", 0, LISTENER, "N", "4096", "connections that may wait to be accepted"},
+     setting_read_count, FIELD(backlog), 1, INT32_MAX},
+    {{"socket-mode", 0, LISTENER, "MODE", "0600", "permissions of a Unix socket, octal"},
+     setting_read_mode, FIELD(socket_mode), 0, 0777},
+    {{"socket-owner", 0, LISTENER, "USER[:GROUP]", NULL, "owner of a Unix socket"},
+     setting_read_owner, FIELD(socket_owner), 0, 0},
+    {{"ready", 0, SERVER, "FILE", NULL, "once listening, write the addresses to FILE, - (stderr) or fd:N"},
+     setting_read_ready, FIELD(ready), 0, 0},
+    {{"tls-cert", 0, LATER, "FILE", NULL, "TLS certificate"}, NULL, 0, 0, 0},
+    {{"tls-key", 0, LATER, "FILE", NULL, "TLS key"}, NULL, 0, 0, 0},
+    {{"tls-ca", 0, LATER, "FILE", NULL, "clients must show a certificate of this authority"}, NULL, 0, 0, 0},
+    {{"tls-alpn", 0, LATER, "NAMES", NULL, "TLS application protocols"}, NULL, 0, 0, 0},
+    {{"proxy", 0, LATER, NULL, NULL, "expect a PROXY protocol header"}, NULL, 0, 0, 0},
+    {{"allow", 0, LATER, "LIST", NULL, "who may connect"}, NULL, 0, 0, 0},
+    {{"deny", 0, LATER, "LIST", NULL, "who may not connect"}, NULL, 0, 0, 0},
+    {{"user", 0, LATER, "USER[:GROUP]", NULL, "become this user once listening"}, NULL, 0, 0, 0},
+    {{"chroot", 0, LATER, "DIR", NULL, "see only DIR once listening"}, NULL, 0, 0, 0},
+    {{"sandbox", 0, LATER, "on|off", NULL, "do without what the settings do not need"}, NULL, 0, 0, 0},
+    {{"verbose", 'v', PROGRAM, NULL, NULL, "tell more on standard error"}, NULL, 0, 0, 0},
+    {{"quiet", 'q', PROGRAM, NULL, NULL, "tell only errors on standard error"}, NULL, 0, 0, 0},
+    {{"log-format", 0, PROGRAM, "FORMAT", "text", "what standard error gets: text or json"}, NULL, 0, 0, 0},
+    {{"help", 'h', PROGRAM, NULL, NULL, "print this help"}, NULL, 0, 0, 0},
+    {{"version", 'V', PROGRAM, NULL, NULL, "print the version"}, NULL, 0, 0, 0},
+};
+/* clang-format on */
+
+#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+
+const struct gt_setting *gt_setting_at(size_t index)
+{
+    return index < ROW_COUNT ? &rows[index].shown : NULL;
+}
+
+/* ---- defaults ---- */
+
+int settings_init(struct settings *settings, struct error *error)
+{
+    *settings = (struct settings){
+        .timeout_ns = DURATION_NONE, .socket_uid = (uid_t)-1, .socket_gid = (gid_t)-1};
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        const char *initial = rows[i].shown.initial;
+        if (initial && rows[i].read &&
+            rows[i].read(settings, &rows[i], initial, error) != GT_DONE) {
+            settings_clear(settings);
+            return GT_FAILED;
+        }
+    }
+    /* Where a library differs from the program, and what depends on the count. */
+    settings->count = 0;
+    settings->show = SHOW_NONE;
+    settings->idle_timeout_ns = DURATION_AUTO;
+    settings->message_timeout_ns = DURATION_AUTO;
+    return GT_DONE;
+}
+
+/* ---- the nearest name ---- */
+
+#define NAME_MAX_LENGTH 40
+
+/* The smallest of a substitution, a deletion, an insertion, and a swap of neighbours. */
+static unsigned step_cost(const char *a, const char *b, size_t i, size_t j,
+                          unsigned cost[][NAME_MAX_LENGTH + 1])
+{
+    unsigned best = cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+    if (cost[i - 1][j] + 1 < best)
+        best = cost[i - 1][j] + 1;
+    if (cost[i][j - 1] + 1 < best)
+        best = cost[i][j - 1] + 1;
+    if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+        cost[i - 2][j - 2] + 1 < best)
+        best = cost[i - 2][j - 2] + 1;
+    return best;
+}
+
+/* How many slips of the finger are between two names of at most NAME_MAX_LENGTH letters. */
+static unsigned slips(const char *a, const char *b)
+{
+    unsigned cost[NAME_MAX_LENGTH + 1][NAME_MAX_LENGTH + 1];
+    size_t a_length = strlen(a), b_length = strlen(b);
+    for (size_t i = 0; i <= a_length; i++)
+        for (size_t j = 0; j <= b_length; j++)
+            cost[i][j] = i && j ? step_cost(a, b, i, j, cost) : (unsigned)(i + j);
+    return cost[a_length][b_length];
+}
+
+/* The known name nearest to this one, or NULL where none is near. */
+static const char *nearest_name(const char *name)
+{
+    const char *nearest = NULL;
+    size_t length = strlen(name);
+    unsigned best = (unsigned)(length + 5) / 3;
+    for (size_t i = 0; i < ROW_COUNT && length <= NAME_MAX_LENGTH; i++) {
+        if (rows[i].shown.scope == GT_SCOPE_LATER)
+            continue;
+        unsigned distance = slips(name, rows[i].shown.name);
+        if (distance < best) {
+            best = distance;
+            nearest = rows[i].shown.name;
+        }
+    }
+    return nearest;
+}
+
+/* ---- setting by name ---- */
+
+static int refuse_unknown(const char *name, struct error *error)
+{
+    char shown[NAME_MAX_LENGTH * 4 + 1];
+    const char *nearest = nearest_name(name);
+    escape_string(shown, sizeof(shown), slice_of_text(name));
+    error_set(error, GT_WRONG, "--%s: no such setting", shown);
+    if (nearest)
+        error_append(error, "; did you mean --%s?", nearest);
+    return GT_WRONG;
+}
+
+static const struct setting_row *find_row(const char *name)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (strcmp(rows[i].shown.name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+int settings_set(struct settings *settings, const char *name, const char *value,
+                 struct error *error)
+{
+    const struct setting_row *row = find_row(name);
+    if (!row)
+        return refuse_unknown(name, error);
+    if (row->shown.scope == GT_SCOPE_LATER)
+        return error_set(error, GT_WRONG, "--%s: not built yet in this version", name);
+    if (row->shown.scope == GT_SCOPE_PROGRAM)
+        return error_set(error, GT_WRONG, "--%s: an option of the program, not a server's setting",
+                         name);
+    if (row->shown.argument && !value)
+        return error_set(error, GT_WRONG, "--%s: needs a value: --%s %s", name, name,
+                         row->shown.argument);
+    return row->read(settings, row, value, error);
+}

@@ -1,0 +1,76 @@
+/* settings.h: the settings, from one table (settings.c), and the sets that listeners keep.
+ *
+ * A struct settings is a draft while it is being set by name. A listener gets a sealed, immutable,
+ * counted copy; a connection keeps the set it was accepted with, whatever is set later. */
+#ifndef SERVE_SETTINGS_H
+#define SERVE_SETTINGS_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "codec/frame.h"
+#include "record/record.h"
+#include "reply/reply.h"
+
+#include <sys/types.h>
+
+#define DURATION_NONE (-1) /* "none": never */
+#define DURATION_AUTO (-2) /* not set: none in a one-shot, else the table's default */
+
+enum reply_source { REPLY_FROM_TEXT, REPLY_FROM_FILE, REPLY_FROM_ECHO, REPLY_FROM_NOTHING };
+enum address_family { FAMILY_ANY, FAMILY_IPV4, FAMILY_IPV6 };
+
+struct settings {
+    /* What the table sets: strings are owned, NULL when not set. */
+    int64_t count;           /* messages; 0: no limit */
+    int64_t connections;     /* 0: no limit */
+    int64_t reply_source;    /* enum reply_source */
+    char *reply;             /* as written, escapes not yet read */
+    char *reply_file;
+    char *greeting;          /* as written */
+    char *greeting_file;
+    bool greeting_exact_file;/* the greeting is the file's, not the text's */
+    bool close;
+    char *frame;
+    int64_t pause_ns;
+    int64_t max_message;     /* bytes */
+    int64_t show;            /* enum show_format */
+    int64_t timeout_ns;
+    int64_t idle_timeout_ns;
+    int64_t message_timeout_ns;
+    int64_t write_timeout_ns;
+    int64_t drain_timeout_ns;
+    int64_t max_connections; /* 0: as many as descriptors allow, at most 10000 */
+    int64_t max_memory;      /* bytes */
+    int64_t family;          /* enum address_family */
+    int64_t backlog;
+    int64_t socket_mode;     /* permission bits */
+    uid_t socket_uid;        /* (uid_t)-1: as it is */
+    gid_t socket_gid;
+    char *socket_owner;
+    char *ready;
+    char *engine;
+
+    /* What sealing makes of it. The text of "reply" is wrapped then, once and for all: what this replier
+     * answers with .fixed and .shared is sent as it is, the framing has already ended it. */
+    unsigned references;
+    struct framing framing;
+    struct replier *replier;
+    struct bytes greeting_bytes;
+};
+
+/* A draft with the library's defaults; settings_clear frees what a draft owns. 0 or GT_FAILED. */
+int settings_init(struct settings *settings, struct error *error);
+void settings_clear(struct settings *settings);
+
+/* Set by name: GT_DONE; GT_WRONG with a sentence: what was given, why not, what would be right, and for an
+ * unknown name the nearest known one. */
+int settings_set(struct settings *settings, const char *name, const char *value, struct error *error);
+
+/* An immutable copy with framing, replier and greeting made; one reference. NULL with the reason. */
+struct settings *settings_seal(const struct settings *draft, struct error *error);
+
+struct settings *settings_keep(struct settings *sealed);
+/* Let go; the last one frees it. *sealed becomes NULL. */
+void settings_release(struct settings **sealed);
+
+#endif

@@ -1,0 +1,45 @@
+/* tell.c: everything the library has to say goes through one callback. */
+#include "serve/server.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const char *const event_names[] = {
+    [GT_EVENT_LISTENING] = "listening", [GT_EVENT_READY] = "ready",
+    [GT_EVENT_CONNECTED] = "connected", [GT_EVENT_ENDED] = "ended",
+    [GT_EVENT_PAUSED] = "paused",       [GT_EVENT_RESUMED] = "resumed",
+    [GT_EVENT_STOPPING] = "stopping",   [GT_EVENT_FAILED] = "failed",
+    [GT_EVENT_NOTE] = "note",
+};
+
+/* "127.0.0.1:40312" or, without a peer, the listener's name; NULL without either. */
+static const char *subject(struct event_origin origin, char name[PEER_NAME_SIZE])
+{
+    if (origin.peer)
+        return peer_name(origin.peer, name);
+    return origin.listener ? origin.listener->socket.name : NULL;
+}
+
+void tell(gt_server *server, enum gt_event_kind kind, enum gt_level level,
+          struct event_origin origin, const char *format, ...)
+{
+    if (!server->told || level > server->told_level)
+        return;
+    char peer[PEER_NAME_SIZE];
+    char text[1024];
+    const char *who = subject(origin, peer);
+    int length = who ? snprintf(text, sizeof text, "%s: ", who) : 0;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + length, sizeof text - (size_t)length, format, arguments);
+    va_end(arguments);
+    struct gt_event event = {
+        .kind = kind,
+        .level = level,
+        .name = event_names[kind],
+        .text = text,
+        .reason = origin.reason == REASON_NONE ? NULL : reason_row(origin.reason)->word,
+        .peer = origin.peer ? who : NULL,
+        .listener = origin.listener ? origin.listener->socket.name : NULL};
+    server->told(&event, server->told_context);
+}

@@ -1,0 +1,137 @@
+/* worker.h: an engine and everything that lives on it.
+ *
+ * The life of a pass: the engine runs completions: connections receive, messages are taken, the
+ * recorder gathers them. Then worker_finish_pass: replies from other threads are collected, the
+ * recorder commits, the connections whose turns are recorded send, ended connections are freed. A
+ * worker is an object: there is one now, more later.
+ *
+ *     SERVING    everything
+ *     DRAINING   told to stop: listening queues are accepted empty, what has arrived is taken
+ *     FINISHING  nothing is taken any more; what is in hand is finished
+ *     OVER       nothing is left */
+#ifndef SERVE_WORKER_H
+#define SERVE_WORKER_H
+
+#include "base/pool.h"
+#include "base/reason.h"
+#include "base/turn.h"
+#include "engine/engine.h"
+#include "record/record.h"
+#include "serve/connection.h"
+#include "serve/listener.h"
+#include "serve/mailbox.h"
+#include "serve/output.h"
+
+struct gt_server;
+
+enum worker_phase { WORKER_SERVING, WORKER_DRAINING, WORKER_FINISHING, WORKER_OVER };
+
+struct worker {
+    struct gt_server *server;
+    struct engine *engine; /* not owned */
+    struct recorder
+        *recorder; /* owned; NULL: nothing is shown, turns are recorded as they are taken */
+    unsigned number;
+    uint8_t phase;             /* enum worker_phase */
+    bool intake_paused;        /* the recorder is full: no messages are taken */
+    bool reading_paused;       /* and it stayed full: nothing is read either */
+    bool recording_failed;     /* the recorder's failure has been dealt with */
+    bool more;                 /* something is left to do without waiting */
+    bool reply_lost;           /* in a one-shot: the reply could not be delivered */
+    bool abandoned;            /* everything was given up */
+    uint8_t finish_reason;     /* enum reason: why its connections are closed */
+    unsigned unfinished;       /* connections that drain-timeout cut off */
+    struct list fresh;         /* connections that never completed a message, the oldest first */
+    struct list proven;        /* the others */
+    struct list ended;         /* to be freed */
+    struct list dirty;         /* outputs whose connections may go on */
+    struct list held;          /* turns that wait for the recorder, in order */
+    unsigned connection_count; /* open, closing, lingering */
+    unsigned max_connections;
+    size_t memory_bytes; /* unfinished messages and waiting replies */
+    size_t max_memory;
+    uint64_t sequence;        /* of the last message taken */
+    uint64_t accepted;        /* connections, ever */
+    uint64_t accepted_before; /* draining: when the last pass ended */
+    unsigned drain_passes;    /* draining: how many so far */
+    unsigned quiet_passes;    /* draining: how many in a row brought no connection */
+    uint64_t committed;       /* the last sequence the recorder was told to commit */
+    int64_t wall_us;          /* this pass's wall clock, 0: not read yet */
+    struct pool connections, outputs, turns, stagings;
+    struct staging *staging; /* for the next send; NULL when memory was out */
+    struct mailbox mailbox;
+    struct timer drain_timer;
+};
+
+/* Begin, with a recorder (taken over; NULL: none): GT_DONE or GT_FAILED. */
+int worker_open(struct worker *worker, struct gt_server *server, struct engine *engine,
+                struct recorder *recorder, struct error *error);
+
+/* Free what it holds; it must be over. */
+void worker_close(struct worker *worker);
+
+/* Take what listeners bring: start accepting on them. */
+void worker_start(struct worker *worker);
+
+/* One pass of the engine and its end; wait_ns as engine_pass. 0 or -errno. */
+int worker_step(struct worker *worker, int64_t wait_ns);
+
+/* Stop politely (promise 7), finish what is in hand (the goal is reached), or give everything up.
+ */
+void worker_drain(struct worker *worker);
+void worker_finish(struct worker *worker, enum reason reason);
+void worker_abandon(struct worker *worker, enum reason reason);
+
+/* From now on at most drain-timeout. */
+void worker_limit_drain(struct worker *worker);
+
+static inline bool worker_over(const struct worker *worker)
+{
+    return worker->phase == WORKER_OVER;
+}
+
+/* Count memory that was allocated or freed. Over max-memory the connection that holds most ends
+ * when the pass does. */
+static inline void worker_count_memory(struct worker *worker, size_t before, size_t after)
+{
+    worker->memory_bytes += after - before;
+}
+
+/* At max-connections the connection open longest without ever completing a message gives way. */
+void worker_make_room(struct worker *worker);
+
+/* Whether there is no room for one more, and nobody who could give way. */
+bool worker_full(const struct worker *worker);
+
+/* Accept no more while worker_full: to be called whenever that may have become so. */
+void worker_pause_when_full(struct worker *worker);
+
+/* Call visit for every connection; it may end any of them. */
+void worker_each(struct worker *worker, void (*visit)(struct connection *connection));
+
+/* The wall clock of this pass. */
+int64_t worker_wall_us(struct worker *worker);
+
+/* A turn from the pool, in state HELD; NULL when memory is out. */
+struct gt_turn *worker_take_turn(struct worker *worker, struct connection *connection);
+/* Move it; give it back when nobody holds it any more. */
+void worker_move_turn(struct worker *worker, struct gt_turn *turn, enum turn_event event);
+
+/* Give back a turn that nobody else has seen yet. */
+void worker_discard_turn(struct worker *worker, struct gt_turn *turn);
+
+/* The recorder is full: no more messages are taken until it has room. */
+void worker_pause_intake(struct worker *worker);
+
+/* One more message is recorded. */
+void worker_count_recorded(struct worker *worker);
+
+/* Let the connection of this output go on at the end of the pass. */
+void worker_mark_dirty(struct worker *worker, struct output *output);
+
+static inline struct worker *worker_of(const struct connection *connection)
+{
+    return connection->listener->worker;
+}
+
+#endif

@@ -1,0 +1,125 @@
+/* main.c: the program, in the order in which things happen.
+ *
+ * The command line is read before anything is opened; the server is set, then listens, then runs.
+ * Whoever fails leaves one sentence; it is said once, here, and the status says whose fault it is
+ * (enum gt_status). A run that ended by a signal before it had begun its job ends the process by
+ * that signal. */
+#include "tool/help.h"
+#include "tool/options.h"
+#include "tool/report.h"
+#include "tool/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Standard descriptors that are closed become /dev/null, so that no socket takes their place.
+ * Returns whether standard output was closed. */
+static bool fill_standard_descriptors(void)
+{
+    bool output_closed = fcntl(STDOUT_FILENO, F_GETFD) < 0;
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+    return output_closed;
+}
+
+/* Whether the system is asked to choose the port: "0", "localhost:0". */
+static bool asks_for_any_port(const char *address)
+{
+    size_t length = strlen(address);
+    if (strncmp(address, "unix:", 5) == 0 || strncmp(address, "fd:", 3) == 0)
+        return false;
+    return strcmp(address, "0") == 0 || (length > 1 && strcmp(address + length - 2, ":0") == 0);
+}
+
+/* Whether the address listened on is told: to a person who waits for the one message, and where
+ * nobody could know it otherwise. */
+static bool tells_address(const struct options *options, const char *address)
+{
+    if (options_one_shot(options) && isatty(STDERR_FILENO))
+        return true;
+    return asks_for_any_port(address) && !options->tells_ready;
+}
+
+static int listen_all(const struct options *options, struct report *report, gt_server *server)
+{
+    int status = GT_DONE;
+    const struct given *given = &options->given;
+    for (size_t i = 0; status == GT_DONE && i < given->address_count; i++) {
+        report->tells_address = tells_address(options, given->addresses[i]);
+        status = gt_listen(server, given->addresses[i]);
+    }
+    report->tells_address = false;
+    return status;
+}
+
+/* A stop before the count was reached: GT_STOPPED where the process is to end by the signal. */
+static int interrupted(const struct options *options, const gt_server *server, struct error *error)
+{
+    uint64_t messages = gt_message_count(server);
+    if (signals_seen() > 1 || (options_one_shot(options) && messages == 0))
+        return GT_STOPPED;
+    if (options->count > 0)
+        return error_set(error, GT_FAILED, "interrupted after %" PRIu64 " of %" PRId64 " message%s",
+                         messages, options->count, options->count == 1 ? "" : "s");
+    return error_set(error, GT_FAILED, "interrupted before %" PRId64 " connection%s had ended",
+                     options->connections, options->connections == 1 ? "" : "s");
+}
+
+static int serve_with(const struct options *options, struct report *report, gt_server *server,
+                      bool output_closed, struct error *error)
+{
+    int status = options_apply(options, server);
+    if (status == GT_DONE && output_closed && options->shows)
+        return error_errno(error, EBADF, "cannot write to standard output");
+    if (status == GT_DONE)
+        status = listen_all(options, report, server);
+    if (status == GT_DONE)
+        status = gt_run(server);
+    if (status == GT_STOPPED)
+        return interrupted(options, server, error);
+    return status == GT_DONE ? status : error_set(error, status, "%s", gt_error(server));
+}
+
+static int serve(const struct options *options, bool output_closed, struct error *error)
+{
+    gt_server *server = gt_create();
+    if (!server)
+        return error_set(error, GT_FAILED, "out of memory");
+    struct report report = options->report;
+    gt_on_event(server, report.threshold, report_event, &report);
+    signals_catch(server);
+    int status = serve_with(options, &report, server, output_closed, error);
+    signals_release();
+    gt_free(&server);
+    return status;
+}
+
+static int act(const struct options *options, bool output_closed, struct error *error)
+{
+    if (options->action == OPTIONS_SERVE)
+        return serve(options, output_closed, error);
+    if (output_closed)
+        return error_errno(error, EBADF, "cannot write to standard output");
+    return options->action == OPTIONS_HELP ? help_print(error) : help_print_version(error);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct error error = {0};
+    bool output_closed = fill_standard_descriptors();
+    int status = options_parse(&options, argc, argv, &error);
+    if (status == GT_DONE)
+        status = act(&options, output_closed, &error);
+    if (error.status != GT_DONE)
+        report_error(&options.report, error.text);
+    options_free(&options);
+    return status == GT_STOPPED ? signals_end() : status;
+}

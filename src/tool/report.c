@@ -1,0 +1,140 @@
+/* report.c: an event is formatted into a buffer, which leaves with one write: lines of several
+ * programs that share a standard error stay whole.
+ *
+ * Where memory is out the bare sentence is written. Where standard error cannot be written to there
+ * is nobody left to tell. */
+#include "tool/report.h"
+
+#include "base/escape.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MICROSECONDS 1000000
+
+static const char *const level_names[] = {
+    [GT_ERROR] = "error", [GT_WARNING] = "warning", [GT_NOTICE] = "notice", [GT_DETAIL] = "detail"};
+
+bool report_wants(const struct report *report, const struct gt_event *event)
+{
+    if (event->kind == GT_EVENT_FAILED)
+        return false;
+    if (event->kind == GT_EVENT_LISTENING)
+        return report->threshold >= (report->tells_address ? GT_NOTICE : GT_DETAIL);
+    return event->level <= report->threshold;
+}
+
+/* A string that came from the command line may hold anything: JSON may not. */
+static int append_json(struct bytes *to, const char *text)
+{
+    if (utf8_valid(slice_of_text(text)))
+        return escape_json(to, slice_of_text(text));
+    struct bytes escaped = {0};
+    int result = escape_text(&escaped, slice_of_text(text));
+    if (result == 0)
+        result = escape_json(to, bytes_slice(&escaped));
+    bytes_free(&escaped);
+    return result;
+}
+
+static int append_member(struct bytes *to, const char *key, const char *text)
+{
+    if (!text)
+        return 0;
+    int result = bytes_format(to, ",\"%s\":", key);
+    return result ? result : append_json(to, text);
+}
+
+/* RFC 3339, UTC, with microseconds. */
+static int append_time(struct bytes *to, int64_t time_us)
+{
+    time_t seconds = (time_t)(time_us / MICROSECONDS);
+    struct tm parts;
+    char text[40] = "";
+    if (gmtime_r(&seconds, &parts))
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+    return bytes_format(to, "{\"time\":\"%s.%06" PRId64 "Z\"", text, time_us % MICROSECONDS);
+}
+
+static int append_object(struct bytes *to, const struct gt_event *event, int64_t time_us)
+{
+    const struct {
+        const char *key;
+        const char *text;
+    } members[] = {{"level", level_names[event->level]},
+                   {"event", event->name},
+                   {"text", event->text},
+                   {"reason", event->reason},
+                   {"peer", event->peer},
+                   {"listener", event->listener}};
+
+    int result = append_time(to, time_us);
+    for (size_t i = 0; result == 0 && i < sizeof members / sizeof *members; i++)
+        result = append_member(to, members[i].key, members[i].text);
+    return result ? result : bytes_format(to, "}\n");
+}
+
+static int append_line(struct bytes *to, bool json, const struct gt_event *event, int64_t time_us)
+{
+    return json ? append_object(to, event, time_us)
+                : bytes_format(to, "goodtalk: %s\n", event->text);
+}
+
+int report_format(struct bytes *to, bool json, const struct gt_event *event, int64_t time_us)
+{
+    char text[256];
+    struct gt_event said = *event;
+    size_t before = to->size;
+    if (event->kind == GT_EVENT_LISTENING && event->listener) {
+        snprintf(text, sizeof text, "listening on %s", event->listener);
+        said.text = text;
+    }
+    int result = append_line(to, json, &said, time_us);
+    if (result)
+        to->size = before;
+    return result;
+}
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * MICROSECONDS + now.tv_nsec / 1000;
+}
+
+static void write_once(struct slice line)
+{
+    ssize_t written;
+    do {
+        written = write(STDERR_FILENO, line.data, line.size);
+    } while (written < 0 && errno == EINTR);
+}
+
+static void say(bool json, const struct gt_event *event)
+{
+    int error = errno; /* of the library, which has not finished with it */
+    struct bytes line = {0};
+    if (report_format(&line, json, event, now_us()) == 0)
+        write_once(bytes_slice(&line));
+    else
+        dprintf(STDERR_FILENO, "goodtalk: %s\n", event->text);
+    bytes_free(&line);
+    errno = error;
+}
+
+void report_event(const struct gt_event *event, void *context)
+{
+    const struct report *report = context;
+    if (report_wants(report, event))
+        say(report->json, event);
+}
+
+void report_error(const struct report *report, const char *text)
+{
+    struct gt_event event = {
+        .kind = GT_EVENT_FAILED, .level = GT_ERROR, .name = "failed", .text = text};
+    say(report->json, &event);
+}

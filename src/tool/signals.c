@@ -1,0 +1,81 @@
+/* signals.c: the handler notes the signal and calls gt_stop; all else is decided after gt_run.
+ *
+ * Calls are not restarted after a signal: one that waits (for a name to resolve, for a FIFO to
+ * open) comes back where it can. From the second signal on the default action is restored, so that
+ * a process stuck in such a call can be ended by hand. */
+#include "tool/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+
+static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
+#define STOPPING_COUNT (sizeof stopping / sizeof *stopping)
+
+static gt_server *volatile stopped_server;
+static volatile sig_atomic_t last_signal;
+static volatile sig_atomic_t seen;
+
+static void stop(int number);
+
+/* What was ignored at the start stays ignored. */
+static void restore_defaults(void)
+{
+    for (size_t i = 0; i < STOPPING_COUNT; i++) {
+        struct sigaction action = {.sa_handler = SIG_DFL};
+        sigaction(stopping[i], NULL, &action);
+        if (action.sa_handler == stop)
+            signal(stopping[i], SIG_DFL);
+    }
+}
+
+static void stop(int number)
+{
+    int error = errno;
+    last_signal = number;
+    seen = seen + 1;
+    if (stopped_server)
+        gt_stop(stopped_server);
+    if (seen > 1)
+        restore_defaults();
+    errno = error;
+}
+
+static void catch_signal(int number)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigaction(number, NULL, &action);
+    if (action.sa_handler == SIG_IGN)
+        return;
+    action.sa_handler = stop;
+    action.sa_flags = 0;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < STOPPING_COUNT; i++)
+        sigaddset(&action.sa_mask, stopping[i]);
+    sigaction(number, &action, NULL);
+}
+
+void signals_catch(gt_server *server)
+{
+    stopped_server = server;
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < STOPPING_COUNT; i++)
+        catch_signal(stopping[i]);
+}
+
+void signals_release(void)
+{
+    stopped_server = NULL;
+}
+
+int signals_seen(void)
+{
+    return seen;
+}
+
+int signals_end(void)
+{
+    restore_defaults();
+    raise(last_signal);
+    return 128 + last_signal;
+}

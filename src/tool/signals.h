@@ -1,0 +1,25 @@
+/* signals.h: what the program does with signals.
+ *
+ * SIGINT, SIGTERM and SIGHUP stop the server: the first lets it finish what is in hand, the second
+ * makes it leave at once, a third ends the process. What was ignored when the program started stays
+ * ignored (nohup, background jobs). SIGPIPE is ignored: a reader that went is an error like others.
+ */
+#ifndef TOOL_SIGNALS_H
+#define TOOL_SIGNALS_H
+
+#include <goodtalk.h>
+
+/* From now on signals stop this server. */
+void signals_catch(gt_server *server);
+
+/* The server is about to be freed: signals are still caught, and only counted. */
+void signals_release(void);
+
+/* How many stopping signals have come. */
+int signals_seen(void);
+
+/* End by the signal that came last, as if it had never been caught: a shell sees what happened.
+ * Returns the exit status to use where it could not. */
+int signals_end(void);
+
+#endif

@@ -1,0 +1,51 @@
+/* Any text as an address: read, or refused with one sentence that is fit for a terminal. */
+#include "base/escape.h"
+#include "serve/address.h"
+
+#include <goodtalk.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static bool fit_for_terminal(struct slice text)
+{
+    while (text.size > 0) {
+        uint32_t code;
+        size_t length = utf8_decode(text, &code);
+        if (length == 0 || escape_needed(code))
+            return false;
+        text = slice_after(text, length);
+    }
+    return true;
+}
+
+static void check_address(const struct address *address)
+{
+    require(memchr(address->host, 0, sizeof(address->host)) != NULL);
+    require(memchr(address->path, 0, sizeof(address->path)) != NULL);
+    require((address->kind == ADDRESS_UNIX) == (address->path[0] != '\0'));
+    require((address->kind == ADDRESS_DESCRIPTOR) == (address->descriptor >= 0));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct address address;
+    struct error error = {0};
+    if (size < 1)
+        return 0;
+    char *text = strndup((const char *)data + 1, size - 1);
+    require(text != NULL);
+    int status = address_parse(&address, text, (enum address_family)(data[0] % 3), &error);
+    if (status == GT_DONE)
+        check_address(&address);
+    else
+        require(status == GT_WRONG && *error.text && fit_for_terminal(slice_of_text(error.text)));
+    free(text);
+    return 0;
+}

@@ -1,0 +1,166 @@
+/* storm.c: a whole server in a simulated world, thousands of times.
+ *
+ *     storm [SEEDS]            seeds 1 to SEEDS (1000)
+ *     storm --seeds FROM-TO
+ *     storm --seed N [-v]      one run, told in full with -v
+ *     storm --controls         put in each planted bug in turn: the storm must find every one
+ *     storm --plant NAME ...   any of the above with that bug put in
+ *
+ * A seed decides everything: the server's settings, what the network and the disk do to it, the
+ * clients and when it is told to stop. While it runs, its clients check what comes (scenario.h);
+ * afterwards it is checked that nothing is missing and nothing was left behind. A failure prints
+ * its seed, which replays it.
+ *
+ * Exit status: 0 nothing was found; 1 something was (with --controls: something was not); 2 wrong
+ * usage. */
+#include "run.h"
+
+#include "plant.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Every planted bug is found within so many seeds. */
+#define CONTROL_SEEDS 2000
+
+struct orders {
+    uint64_t from, to;
+    bool verbose;
+    bool controls;
+    const char *plant; /* or NULL */
+};
+
+static int usage(void)
+{
+    fputs("usage: storm [--plant NAME] [SEEDS | --seeds FROM-TO | --seed N [-v] | --controls]\n",
+          stderr);
+    for (const struct plant *plant = plants; plant->name; plant++)
+        fprintf(stderr, "  %-22s %s\n", plant->name, plant->what);
+    return 2;
+}
+
+/* Run the seeds: the first that finds something, or 0. */
+static uint64_t search(const struct orders *orders, char found[STORM_TEXT_SIZE])
+{
+    for (uint64_t seed = orders->from; seed <= orders->to; seed++)
+        if (!storm_run(seed, orders->plant, orders->verbose, found))
+            return seed;
+    return 0;
+}
+
+static void print_replay(const struct orders *orders, uint64_t seed)
+{
+    printf("replay: storm%s%s --seed %llu -v\n", orders->plant ? " --plant " : "",
+           orders->plant ? orders->plant : "", (unsigned long long)seed);
+}
+
+static int storm(const struct orders *orders)
+{
+    char found[STORM_TEXT_SIZE];
+    clock_t start = clock();
+    uint64_t seed = search(orders, found);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    if (seed) {
+        printf("seed %llu: %s\n", (unsigned long long)seed, found);
+        print_replay(orders, seed);
+        return 1;
+    }
+    uint64_t count = orders->to - orders->from + 1;
+    printf("storm: %llu seeds, nothing found (%.0f a second of CPU)\n", (unsigned long long)count,
+           (double)count / (seconds > 0.001 ? seconds : 0.001));
+    return 0;
+}
+
+/* Put in one bug: it must be found, and its seed must find the same again. */
+static bool control(struct orders orders, const struct plant *plant)
+{
+    char found[STORM_TEXT_SIZE], again[STORM_TEXT_SIZE];
+    orders.plant = plant->name;
+    uint64_t seed = search(&orders, found);
+    if (seed == 0) {
+        printf("%s (%s): not found\n", plant->name, plant->what);
+        return false;
+    }
+    bool same = !storm_run(seed, plant->name, false, again) && strcmp(found, again) == 0;
+    printf("%s (%s): found with seed %llu: %s%s\n", plant->name, plant->what,
+           (unsigned long long)seed, found, same ? "" : "; and NOT REPLAYED by it");
+    return same;
+}
+
+static int controls(const struct orders *orders)
+{
+    bool all = true;
+    for (const struct plant *plant = plants; plant->name; plant++)
+        all &= control(*orders, plant);
+    return all ? 0 : 1;
+}
+
+static bool read_number(const char *text, uint64_t *number)
+{
+    char *end;
+    *number = strtoull(text, &end, 10);
+    return *text >= '0' && *text <= '9' && *end == 0;
+}
+
+static bool read_range(const char *text, struct orders *orders)
+{
+    unsigned long long from, to;
+    char rest;
+    if (sscanf(text, "%llu-%llu%c", &from, &to, &rest) != 2 || from == 0 || to < from)
+        return false;
+    orders->from = from;
+    orders->to = to;
+    return true;
+}
+
+/* Read one argument, and what belongs to it: how many were read; 0: it is wrong. */
+static int read_order(char **arguments, struct orders *orders)
+{
+    const char *word = arguments[0], *value = arguments[1];
+    if (strcmp(word, "-v") == 0) {
+        orders->verbose = true;
+        return 1;
+    }
+    if (strcmp(word, "--controls") == 0) {
+        orders->controls = true;
+        orders->to = CONTROL_SEEDS;
+        return 1;
+    }
+    if (read_number(word, &orders->to))
+        return orders->to > 0;
+    if (value && strcmp(word, "--seeds") == 0)
+        return read_range(value, orders) ? 2 : 0;
+    if (value && strcmp(word, "--seed") == 0) {
+        bool right = read_number(value, &orders->from);
+        orders->to = orders->from;
+        return right && orders->from > 0 ? 2 : 0;
+    }
+    if (value && strcmp(word, "--plant") == 0) {
+        orders->plant = value;
+        return 2;
+    }
+    return 0;
+}
+
+static bool plant_exists(const char *name)
+{
+    for (const struct plant *plant = plants; plant->name; plant++)
+        if (strcmp(plant->name, name) == 0)
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    struct orders orders = {.from = 1, .to = 1000};
+    for (int i = 1, read; i < argc; i += read) {
+        read = read_order(argv + i, &orders);
+        if (read == 0)
+            return usage();
+    }
+    if (orders.plant && !plant_exists(orders.plant))
+        return usage();
+    return orders.controls ? controls(&orders) : storm(&orders);
+}

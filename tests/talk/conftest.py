@@ -1,0 +1,95 @@
+"""Fixtures: the program under test, networks of one's own, and servers that get it wrong."""
+import contextlib
+import os
+import socket
+import threading
+
+import pytest
+
+import goodtalk_talk
+from goodtalk_talk import GOODTALK, program_starter
+
+
+def pytest_configure():
+    if not os.access(GOODTALK, os.X_OK):
+        raise pytest.UsageError(f"{GOODTALK} is not there: build it (make), or set GOODTALK")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(pytest.mark.timeout(180))
+
+
+@pytest.fixture
+def goodtalk():
+    """goodtalk(OPTION..., at=ADDRESS or [ADDRESS...]): started and, unless ready=False, ready."""
+    with program_starter() as start:
+        yield start
+
+
+@pytest.fixture
+def own_network():
+    """This test and what it starts are alone on a network: any port is free."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(goodtalk_talk.own_network())
+        except PermissionError as refused:
+            pytest.skip(str(refused))
+        yield
+
+
+class Pipe:
+    def __init__(self):
+        self.read, self.write = os.pipe()
+
+    def close_read(self):
+        os.close(self.read)
+        self.read = None
+
+    def close_write(self):
+        os.close(self.write)
+        self.write = None
+
+
+@pytest.fixture
+def pipe():
+    """A pipe, its ends read and write, for a stdout that is read when the test says so."""
+    ends = Pipe()
+    yield ends
+    for end in (ends.read, ends.write):
+        if end is not None:
+            os.close(end)
+
+
+@pytest.fixture
+def fake():
+    """A server in Python that gets something wrong, to see that a check can fail:
+    fake(handle) serves connections with handle(connection), each on a thread; its port."""
+    listeners = []
+
+    def start(handle, one_at_a_time=False):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def handle_one(connection):
+            with contextlib.suppress(OSError):
+                handle(connection)
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    connection.settimeout(goodtalk_talk.PATIENCE)
+                    thread = threading.Thread(target=handle_one, args=(connection,), daemon=True)
+                    thread.start()
+                    if one_at_a_time:
+                        thread.join()
+
+        threading.Thread(target=serve, daemon=True).start()
+        return listener.getsockname()[1]
+
+    yield start
+    for listener in listeners:
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
