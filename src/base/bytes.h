@@ -33,7 +33,8 @@ static inline uint8_t *bytes_end(struct bytes *bytes)
 int bytes_append(struct bytes *bytes, struct slice slice);
 
 /* Append formatted text without its NUL: 0 or -ENOMEM. */
-int bytes_format(struct bytes *bytes, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int bytes_format(struct bytes *bytes, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Forget the first count bytes; count is at most size. */
 void bytes_consume(struct bytes *bytes, size_t count);

@@ -1,7 +1,7 @@
 /* list.h: circular doubly linked lists, the links embedded in what is listed.
  *
- * A head is a link of its own. A link that is in no list points at itself (list_init), so list_remove
- * is always safe after list_init. */
+ * A head is a link of its own. A link that is in no list points at itself (list_init), so
+ * list_remove is always safe after list_init. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
@@ -14,7 +14,7 @@ struct list {
 };
 
 /* The object of this type whose member is this link. */
-#define list_item(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define list_item(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 static inline void list_init(struct list *list)
 {

@@ -10,11 +10,11 @@ enum peer_kind { PEER_NONE, PEER_IPV4, PEER_IPV6, PEER_UNIX };
 
 struct peer {
     uint8_t kind;
-    uint16_t port;           /* host order; IP only */
+    uint16_t port; /* host order; IP only */
     union {
         uint8_t address[16]; /* network order; IPv4 uses the first four */
         struct {
-            int32_t pid;     /* SO_PEERCRED: the process that connected, 0 when not known */
+            int32_t pid; /* SO_PEERCRED: the process that connected, 0 when not known */
             uint32_t uid;
             uint32_t gid;
         } credentials;

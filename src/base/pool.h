@@ -26,7 +26,8 @@ void pool_give(struct pool *pool, void *object);
 /* Free every slab. All objects must have been given back (asserted). */
 void pool_free(struct pool *pool);
 
-/* Free every slab, objects that were not given back included: whoever still has one must not use it. */
+/* Free every slab, objects that were not given back included: whoever still has one must not use
+ * it. */
 void pool_discard(struct pool *pool);
 
 #endif

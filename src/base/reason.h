@@ -12,14 +12,16 @@
     REASON(REPLIED, "replied", false, "closed after its reply")                                    \
     REASON(FINISHED, "finished", false, "the server is done")                                      \
     REASON(DRAINED, "drained", false, "the server is stopping")                                    \
-    REASON(GAVE_WAY, "gave-way", false, "made room at max-connections without having said anything")\
-    REASON(RESET, "reset", false, "the peer reset the connection")                                  \
+    REASON(GAVE_WAY, "gave-way", false,                                                            \
+           "made room at max-connections without having said anything")                            \
+    REASON(RESET, "reset", false, "the peer reset the connection")                                 \
     REASON(UNDELIVERED, "undelivered", true, "the peer went before its reply arrived")             \
     REASON(TOO_LONG, "too-long", true, "a message over max-message")                               \
     REASON(MALFORMED, "malformed", true, "a malformed length")                                     \
     REASON(UNFINISHED, "unfinished", true, "the stream ended within a message")                    \
     REASON(IDLE_TIMEOUT, "idle-timeout", false, "silent for idle-timeout")                         \
-    REASON(MESSAGE_TIMEOUT, "message-timeout", true, "a message not finished within message-timeout")\
+    REASON(MESSAGE_TIMEOUT, "message-timeout", true,                                               \
+           "a message not finished within message-timeout")                                        \
     REASON(WRITE_TIMEOUT, "write-timeout", true, "nothing acknowledged for write-timeout")         \
     REASON(DRAIN_TIMEOUT, "drain-timeout", true, "not finished within drain-timeout")              \
     REASON(MEMORY, "memory", true, "held most of max-memory")                                      \

@@ -1,10 +1,10 @@
 /* turn.h: one message and its reply: the struct that travels.
  *
- *   codec marks the message -> serve takes a turn -> record keeps the message -> reply fills the turn,
- *   now or later -> serve sends the replies in order -> the turn goes back to its pool.
+ *   codec marks the message -> serve takes a turn -> record keeps the message -> reply fills the
+ * turn, now or later -> serve sends the replies in order -> the turn goes back to its pool.
  *
- * Three may hold a turn: its connection (to send the reply in its place), the recorder (until the message
- * is recorded) and the replier (until the reply is known). The state says who still does:
+ * Three may hold a turn: its connection (to send the reply in its place), the recorder (until the
+ * message is recorded) and the replier (until the reply is known). The state says who still does:
  *
  *   HELD         taken: neither recorded nor replied to
  *   HELD_READY   replied to, not yet recorded: the reply waits
@@ -43,23 +43,23 @@ enum turn_event {
 
 /* A message as it is handed to recorders and repliers: valid during the call. */
 struct message {
-    struct slice body;      /* the message */
-    struct slice raw;       /* the bytes it came in, delimiter and length included */
+    struct slice body; /* the message */
+    struct slice raw;  /* the bytes it came in, delimiter and length included */
     const struct peer *peer;
-    const char *listener;   /* "tcp:[::]:9999" */
+    const char *listener; /* "tcp:[::]:9999" */
     unsigned worker;
-    uint64_t sequence;      /* 1, 2, ... within the worker */
-    int64_t time_us;        /* wall clock, microseconds since 1970 UTC */
+    uint64_t sequence; /* 1, 2, ... within the worker */
+    int64_t time_us;   /* wall clock, microseconds since 1970 UTC */
 };
 
 /* One entry of a connection's output: bytes that may leave when everything before them has left and
- * the turn they belong to is recorded. A turn embeds the part that ends it; further parts (a reply in
- * pieces) and text without a turn (a greeting) are allocated. */
+ * the turn they belong to is recorded. A turn embeds the part that ends it; further parts (a reply
+ * in pieces) and text without a turn (a greeting) are allocated. */
 struct part {
-    struct list link;    /* in the connection's output queue */
-    struct slice bytes;  /* shared bytes, or those of owned */
-    struct bytes owned;  /* memory to free with the part; empty when the bytes are shared */
-    struct gt_turn *turn;/* the turn this belongs to; NULL: text without a turn */
+    struct list link;     /* in the connection's output queue */
+    struct slice bytes;   /* shared bytes, or those of owned */
+    struct bytes owned;   /* memory to free with the part; empty when the bytes are shared */
+    struct gt_turn *turn; /* the turn this belongs to; NULL: text without a turn */
 };
 
 #define TURN_MAGIC 0x7475726eu

@@ -6,12 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* "512", "64KiB", "1MiB", "2GB": B, kB/KB, MB, GB, TB are powers of 1000, KiB MiB GiB TiB of 1024, K M G T
- * alone of 1024; upper or lower case. Digits first, no sign, no space, no fraction. False when it is not a
- * size or overflows an int64_t. */
+/* "512", "64KiB", "1MiB", "2GB": B, kB/KB, MB, GB, TB are powers of 1000, KiB MiB GiB TiB of 1024,
+ * K M G T alone of 1024; upper or lower case. Digits first, no sign, no space, no fraction. False
+ * when it is not a size or overflows an int64_t. */
 bool units_size(const char *text, int64_t *bytes);
 
-/* "250ms", "30s", "5min", "1h", "50us", "2d"; a bare number is seconds; a decimal fraction is allowed
+/* "250ms", "30s", "5min", "1h", "50us", "2d"; a bare number is seconds; a decimal fraction is
+ * allowed
  * ("0.5s", "1.5"). "none" is -1. False when it is not a duration or overflows. */
 bool units_duration(const char *text, int64_t *ns);
 

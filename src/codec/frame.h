@@ -1,16 +1,16 @@
 /* frame.h: how messages are told apart in a stream. Bytes in, messages out; never a descriptor.
  *
- * A framing is what "--frame" says, with its parameters: immutable, shared by connections. A frame is one
- * connection's place in its stream: small, plain, all zeros at the start. The owner keeps the bytes that
- * are not consumed yet, contiguous, and asks again:
+ * A framing is what "--frame" says, with its parameters: immutable, shared by connections. A frame
+ * is one connection's place in its stream: small, plain, all zeros at the start. The owner keeps
+ * the bytes that are not consumed yet, contiguous, and asks again:
  *
  *     while (frame_scan(framing, &frame, input, FRAME_BYTES, &mark) == FRAME_MESSAGE) {
  *         ... mark.body ...
  *         input = slice_after(input, mark.consumed);
  *     }
  *
- * Any cut of a stream into pieces gives the same messages. To add a framing: fill a struct codec, list it
- * in codec/table.c. */
+ * Any cut of a stream into pieces gives the same messages. To add a framing: fill a struct codec,
+ * list it in codec/table.c. */
 #ifndef CODEC_FRAME_H
 #define CODEC_FRAME_H
 
@@ -24,8 +24,8 @@ struct framing {
     size_t max_message; /* longest body in bytes; at least 1 */
 };
 
-/* Where a connection is. Reset it to zeros (with frame_change) to speak another framing from the next
- * unconsumed byte on. */
+/* Where a connection is. Reset it to zeros (with frame_change) to speak another framing from the
+ * next unconsumed byte on. */
 struct frame {
     size_t scanned;   /* unconsumed bytes already searched */
     bool lines;       /* talk: a line end has been seen: pauses no longer end messages */
@@ -39,9 +39,9 @@ enum frame_event {
 };
 
 enum frame_result {
-    FRAME_MORE,      /* no complete message; mark.consumed bytes may be forgotten */
-    FRAME_MESSAGE,   /* one message: body and raw point into the input; consumed covers it */
-    FRAME_TOO_LONG,  /* errors: the stream cannot be followed any further */
+    FRAME_MORE,     /* no complete message; mark.consumed bytes may be forgotten */
+    FRAME_MESSAGE,  /* one message: body and raw point into the input; consumed covers it */
+    FRAME_TOO_LONG, /* errors: the stream cannot be followed any further */
     FRAME_MALFORMED,
     FRAME_UNFINISHED /* only with FRAME_END */
 };
@@ -60,13 +60,15 @@ struct frame_wrapping {
 };
 
 struct codec {
-    const char *name; /* "line"; what stands after a colon in --frame is the parameter */
+    const char *name;      /* "line"; what stands after a colon in --frame is the parameter */
     const char *parameter; /* "TEXT" for the help, or NULL: takes none */
-    /* Read the parameter (NULL: none was given) into framing: GT_DONE or GT_WRONG. NULL: none allowed. */
+    /* Read the parameter (NULL: none was given) into framing: GT_DONE or GT_WRONG. NULL: none
+     * allowed. */
     int (*configure)(struct framing *framing, const char *parameter, struct error *error);
-    enum frame_result (*scan)(const struct framing *framing, struct frame *frame, struct slice input,
-                              enum frame_event event, struct frame_mark *mark);
-    /* How a reply is ended. fixed: it is the default reply (settings reply), not an echo or a rule's. */
+    enum frame_result (*scan)(const struct framing *framing, struct frame *frame,
+                              struct slice input, enum frame_event event, struct frame_mark *mark);
+    /* How a reply is ended. fixed: it is the default reply (settings reply), not an echo or a
+     * rule's. */
     void (*wrap)(const struct framing *framing, struct slice reply, bool fixed,
                  struct frame_wrapping *wrapping);
     bool pauses; /* takes FRAME_PAUSE */
@@ -79,14 +81,16 @@ extern const char *const codec_later[];
 extern const struct codec codec_talk, codec_line, codec_eof;
 
 /* Read what --frame says: GT_DONE; GT_WRONG with a sentence that lists the framings. */
-int framing_parse(struct framing *framing, const char *text, size_t max_message, struct error *error);
+int framing_parse(struct framing *framing, const char *text, size_t max_message,
+                  struct error *error);
 
 /* See the top. input is all that is not consumed; it is scanned once, however often it is cut. With
  * FRAME_END, call until FRAME_MORE. */
 enum frame_result frame_scan(const struct framing *framing, struct frame *frame, struct slice input,
                              enum frame_event event, struct frame_mark *mark);
 
-/* Whether a pause would end a message now: input is not empty and the framing still takes pauses. */
+/* Whether a pause would end a message now: input is not empty and the framing still takes pauses.
+ */
 bool frame_pauses(const struct framing *framing, const struct frame *frame, size_t input_size);
 
 /* Speak another framing from the next unconsumed byte on. */

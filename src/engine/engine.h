@@ -1,21 +1,22 @@
 /* engine.h: the only place that waits.
  *
- * An engine carries out operations and says when each is done. The owner embeds the operation and keeps
- * it until it is over; the engine links it and allocates nothing per operation. It never calls back from
- * within a call: completions run inside engine_pass, on the thread that runs the engine. All functions
- * belong to that thread, engine_wake excepted.
+ * An engine carries out operations and says when each is done. The owner embeds the operation and
+ * keeps it until it is over; the engine links it and allocates nothing per operation. It never
+ * calls back from within a call: completions run inside engine_pass, on the thread that runs the
+ * engine. All functions belong to that thread, engine_wake excepted.
  *
- * A pass: completions that are ready run; then it waits, at most as long as it may and never past the
- * next timer; then what happened runs; then the timers that are due. So what arrived before a timer was
- * due is seen before the timer fires.
+ * A pass: completions that are ready run; then it waits, at most as long as it may and never past
+ * the next timer; then what happened runs; then the timers that are due. So what arrived before a
+ * timer was due is seen before the timer fires.
  *
  * An operation that submits may be finished at once: engine_send, engine_write and engine_sync then
- * return true, op.result says how, and done is not called. Otherwise done is called later, exactly once
- * (accept and receive: once per thing that happened; op.active tells whether more may come).
+ * return true, op.result says how, and done is not called. Otherwise done is called later, exactly
+ * once (accept and receive: once per thing that happened; op.active tells whether more may come).
  *
- * Results: counts or descriptors, or -errno. Two implementations now (epoll.c, sim.c); uring.c has its
- * slot in engine_create. The same contract tests run against each: tests/unit/test_engine_contract.c.
- * Later operations (connect, read, datagrams, child's end) join as typed structs like these. */
+ * Results: counts or descriptors, or -errno. Two implementations now (epoll.c, sim.c); uring.c has
+ * its slot in engine_create. The same contract tests run against each:
+ * tests/unit/test_engine_contract.c. Later operations (connect, read, datagrams, child's end) join
+ * as typed structs like these. */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
@@ -30,45 +31,46 @@
 struct engine;
 struct op;
 
-/* op is over, or (accept, receive) has one more result. The owner may submit, cancel, close and free
- * from within; it may free op only when op->active is false. */
+/* op is over, or (accept, receive) has one more result. The owner may submit, cancel, close and
+ * free from within; it may free op only when op->active is false. */
 typedef void op_done(struct op *op, int64_t result);
 
-/* What every operation has. The owner sets done, before the first submit; the rest is the engine's. */
+/* What every operation has. The owner sets done, before the first submit; the rest is the engine's.
+ */
 struct op {
     op_done *done;
-    struct list link;  /* the engine's: among operations whose completion is due, or to be tried */
+    struct list link; /* the engine's: among operations whose completion is due, or to be tried */
     int32_t fd;
-    uint8_t kind;      /* enum op_kind */
-    bool active;       /* submitted and not over */
-    uint8_t phase;     /* the engine's own */
-    int64_t result;    /* after a submit that returned true: how it went */
+    uint8_t kind;   /* enum op_kind */
+    bool active;    /* submitted and not over */
+    uint8_t phase;  /* the engine's own */
+    int64_t result; /* after a submit that returned true: how it went */
 };
 
 enum op_kind { OP_NONE, OP_ACCEPT, OP_RECEIVE, OP_SEND, OP_WRITE, OP_SYNC };
 
-/* Accept connections until cancelled or an error ends it. done's result: a new descriptor (non-blocking,
- * close-on-exec, the caller's to close), or -errno and the operation is over: -EMFILE, -ENFILE, -ENOBUFS,
- * -ENOMEM (the owner pauses and submits again), -ECANCELED. Connections that died in the queue
- * (ECONNABORTED and its relatives) are skipped. */
+/* Accept connections until cancelled or an error ends it. done's result: a new descriptor
+ * (non-blocking, close-on-exec, the caller's to close), or -errno and the operation is over:
+ * -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM (the owner pauses and submits again), -ECANCELED. Connections
+ * that died in the queue (ECONNABORTED and its relatives) are skipped. */
 struct accept_op {
     struct op op;
     struct peer peer; /* who connected, valid within done */
 };
 
-/* Receive until end-of-stream, an error, or cancelled. done's result: more than 0: that many bytes at
- * data, the engine's own buffer, valid within done only; 0: end-of-stream, over; -errno: over. At most
- * one result per pass, at most engine->receive_size bytes: nobody starves the others. After
+/* Receive until end-of-stream, an error, or cancelled. done's result: more than 0: that many bytes
+ * at data, the engine's own buffer, valid within done only; 0: end-of-stream, over; -errno: over.
+ * At most one result per pass, at most engine->receive_size bytes: nobody starves the others. After
  * engine_cancel further bytes may still come before -ECANCELED does; they count. */
 struct receive_op {
     struct op op;
     const uint8_t *data;
 };
 
-/* Send all of it (also a write to a descriptor, see write_mode). The vector and what it points at stay
- * the owner's and unchanged until the operation is over. The result is the number of bytes that left:
- * all of them, or -errno (and transferred tells how many had left before). transferred grows while the
- * operation runs, so that the owner can tell a slow peer from a dead one. */
+/* Send all of it (also a write to a descriptor, see write_mode). The vector and what it points at
+ * stay the owner's and unchanged until the operation is over. The result is the number of bytes
+ * that left: all of them, or -errno (and transferred tells how many had left before). transferred
+ * grows while the operation runs, so that the owner can tell a slow peer from a dead one. */
 struct send_op {
     struct op op;
     struct iovec *parts; /* the engine may advance the entries */
@@ -80,9 +82,10 @@ struct send_op {
 
 /* How a descriptor that is written to behaves. */
 enum write_mode {
-    WRITE_FILE,  /* regular files and the like: written within the call, at the file's own position */
-    WRITE_STREAM,/* pipes and terminals, non-blocking: waits until they are writable */
-    WRITE_SOCKET /* sent without blocking and without SIGPIPE */
+    WRITE_FILE,   /* regular files and the like: written within the call, at the file's own position
+                   */
+    WRITE_STREAM, /* pipes and terminals, non-blocking: waits until they are writable */
+    WRITE_SOCKET  /* sent without blocking and without SIGPIPE */
 };
 
 struct write_op {
@@ -131,17 +134,17 @@ struct engine *engine_epoll_create(struct error *error);
 /* Free the engine; *engine becomes NULL. No operation may be active, no timer set (asserted). */
 void engine_destroy(struct engine **engine);
 
-/* Submit. fd is the caller's; the engine does not close it. op->op.done must be set. At most one receive
- * and one send (or write) per descriptor are active at a time; an active operation is never submitted
- * again (asserted). */
+/* Submit. fd is the caller's; the engine does not close it. op->op.done must be set. At most one
+ * receive and one send (or write) per descriptor are active at a time; an active operation is never
+ * submitted again (asserted). */
 void engine_accept(struct engine *engine, struct accept_op *op, int fd);
 void engine_receive(struct engine *engine, struct receive_op *op, int fd);
 bool engine_send(struct engine *engine, struct send_op *op, int fd);
 bool engine_write(struct engine *engine, struct write_op *op, int fd);
 bool engine_sync(struct engine *engine, struct sync_op *op, int fd);
 
-/* Ask an active operation to end; its done comes in a later pass, with -ECANCELED or, if it was quicker,
- * its result. Cancelling twice is harmless, cancelling what is not active does nothing. */
+/* Ask an active operation to end; its done comes in a later pass, with -ECANCELED or, if it was
+ * quicker, its result. Cancelling twice is harmless, cancelling what is not active does nothing. */
 void engine_cancel(struct engine *engine, struct op *op);
 
 /* No more will be sent: FIN. 0 or -errno. */
@@ -151,8 +154,8 @@ int engine_shutdown(struct engine *engine, int fd);
  * active on it (asserted). */
 void engine_close(struct engine *engine, int fd, bool reset);
 
-/* How many bytes sent on this descriptor the peer has not acknowledged (a TCP FIN counts as one; on a
- * Unix socket: not yet read); -errno when the connection has failed. */
+/* How many bytes sent on this descriptor the peer has not acknowledged (a TCP FIN counts as one; on
+ * a Unix socket: not yet read); -errno when the connection has failed. */
 int64_t engine_unacknowledged(struct engine *engine, int fd);
 
 /* One pass; wait at most wait_ns (0: do not wait; negative: as long as it takes). 0, or -errno when

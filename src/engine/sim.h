@@ -142,6 +142,7 @@ struct sim_client_state {
     bool refused; /* nobody listened */
     bool queued;  /* it waits, or has waited, in the listening queue */
     bool accepted;
+    bool aborted;          /* it died in the listening queue, by chance */
     bool ended;            /* end-of-stream has come and everything before it was read */
     bool reset;            /* the other side reset the connection */
     bool closed;           /* by the client itself */

@@ -55,7 +55,7 @@ static void reset_reaches_server(void *subject, uint64_t number)
     sim_note(client->sim, 2, client->peer.port);
     if (client->state.queued && !client->state.accepted &&
         sim_happens(client->sim, client->sim->faults.accept_aborted))
-        listening_abort(client);
+        listening_abort(client, true);
     server_input(client);
     server_output(client);
 }

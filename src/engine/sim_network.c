@@ -164,8 +164,9 @@ static void listening_drop(struct sim_client *client)
     client->listener->queued--;
 }
 
-void listening_abort(struct sim_client *client)
+void listening_abort(struct sim_client *client, bool by_chance)
 {
+    client->state.aborted = by_chance;
     listening_drop(client);
     flow_leave(&client->to_server, &client->to_client, true);
     client->failed = true;
@@ -209,7 +210,7 @@ static void listening_input(struct descriptor *descriptor, bool cancelled)
             return;
         }
         if (sim_happens(sim, sim->faults.accept_aborted))
-            listening_abort(client);
+            listening_abort(client, true);
         else
             listening_deliver(sim, op, client);
         if (!cancelled && op->op.phase == PHASE_CANCELLED)
@@ -226,7 +227,7 @@ static void listening_close(struct descriptor *descriptor, bool reset)
     struct listening *listener = listening_of(descriptor);
     (void)reset;
     while (!list_empty(&listener->queue))
-        listening_abort(list_item(listener->queue.next, struct sim_client, waiting));
+        listening_abort(list_item(listener->queue.next, struct sim_client, waiting), false);
 }
 
 static void listening_free(struct descriptor *descriptor)

@@ -67,7 +67,7 @@ bool flow_is_sound(const struct flow *flow);
 /* ---- sim_network.c ---- */
 
 /* A connection dies in the listening queue: nobody is told but the client, if it is still there. */
-void listening_abort(struct sim_client *client);
+void listening_abort(struct sim_client *client, bool by_chance);
 struct listening *listening_of(struct descriptor *descriptor);
 
 /* Something may have changed for an end. */

@@ -1,9 +1,10 @@
 /* record.h: messages to somewhere, before they are replied to.
  *
- * A recorder takes messages (copying what it needs), and at the end of each engine pass is told to commit
- * what it gathered: one write for all of them. A message is recorded when recorder->recorded has reached
- * its sequence. That may be at once (a file, a pipe with room) or later (a slow reader): then changed is
- * called. The first failure is final: recorder->failure stays set, recorded no longer grows. */
+ * A recorder takes messages (copying what it needs), and at the end of each engine pass is told to
+ * commit what it gathered: one write for all of them. A message is recorded when recorder->recorded
+ * has reached its sequence. That may be at once (a file, a pipe with room) or later (a slow
+ * reader): then changed is called. The first failure is final: recorder->failure stays set,
+ * recorded no longer grows. */
 #ifndef RECORD_RECORD_H
 #define RECORD_RECORD_H
 
@@ -13,8 +14,8 @@
 struct recorder;
 struct engine;
 
-/* recorded has grown, or failure was set: called from within an engine pass, never from within a call
- * to the recorder. */
+/* recorded has grown, or failure was set: called from within an engine pass, never from within a
+ * call to the recorder. */
 typedef void recorder_changed(void *owner);
 
 struct recorder_table {
@@ -40,7 +41,8 @@ static inline int recorder_take(struct recorder *recorder, const struct message 
     return recorder->table->take(recorder, message);
 }
 
-/* Write what was gathered, unless a write is under way already. See recorded and failure afterwards. */
+/* Write what was gathered, unless a write is under way already. See recorded and failure
+ * afterwards. */
 static inline void recorder_commit(struct recorder *recorder)
 {
     recorder->table->commit(recorder);
@@ -52,8 +54,8 @@ static inline bool recorder_full(const struct recorder *recorder)
     return recorder->table->full(recorder);
 }
 
-/* Cancel a write that is under way, when the server leaves: true once nothing is active; else ask again
- * after a pass. */
+/* Cancel a write that is under way, when the server leaves: true once nothing is active; else ask
+ * again after a pass. */
 static inline bool recorder_stop(struct recorder *recorder)
 {
     return recorder->table->stop(recorder);
@@ -75,10 +77,10 @@ enum show_format { SHOW_TALK, SHOW_RAW, SHOW_JSON, SHOW_HEX, SHOW_NONE };
 int show_format_parse(const char *text);
 extern const char *const show_format_names[];
 
-/* Append the message as the format shows it: 0 or -ENOMEM (to unchanged). talk: "The message was: ...\n"
- * escaped; raw: message->raw; json: one object and a newline: id time listener peer size, and text, or
- * base64 where the body is not UTF-8; hex: as hexdump -C shows the raw bytes, offsets from 0 per
- * message, with the closing line that gives the length. */
+/* Append the message as the format shows it: 0 or -ENOMEM (to unchanged). talk: "The message was:
+ * ...\n" escaped; raw: message->raw; json: one object and a newline: id time listener peer size,
+ * and text, or base64 where the body is not UTF-8; hex: as hexdump -C shows the raw bytes, offsets
+ * from 0 per message, with the closing line that gives the length. */
 int show_message(struct bytes *to, enum show_format format, const struct message *message);
 
 /* The id of a message as text, "0-17", and its time, "2026-01-31T12:00:00.000001Z". */
@@ -94,9 +96,10 @@ struct outlet {
     bool owned; /* fd was opened here: outlet_close closes it */
 };
 
-/* Look at fd: pipes and terminals are reopened non-blocking through /proc/self/fd, so that others who
- * share them are not touched; sockets are sent to without blocking; everything else is written as a
- * file. Where it cannot be reopened fd is used as it is. GT_DONE; GT_FAILED (fd is closed or read-only). */
+/* Look at fd: pipes and terminals are reopened non-blocking through /proc/self/fd, so that others
+ * who share them are not touched; sockets are sent to without blocking; everything else is written
+ * as a file. Where it cannot be reopened fd is used as it is. GT_DONE; GT_FAILED (fd is closed or
+ * read-only). */
 int outlet_open(struct outlet *outlet, int fd, struct error *error);
 void outlet_close(struct outlet *outlet);
 

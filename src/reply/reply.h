@@ -1,7 +1,7 @@
 /* reply.h: a message to its reply.
  *
- * A replier is made once and shared by the connections of its listeners; answering changes nothing in
- * it. To add one: fill a struct replier_table. */
+ * A replier is made once and shared by the connections of its listeners; answering changes nothing
+ * in it. To add one: fill a struct replier_table. */
 #ifndef REPLY_REPLY_H
 #define REPLY_REPLY_H
 
@@ -10,16 +10,17 @@
 
 /* What a replier says to a message. */
 struct reply {
-    struct slice bytes; /* shared: lives as long as the replier; else valid during the call's message */
+    struct slice
+        bytes; /* shared: lives as long as the replier; else valid during the call's message */
     bool shared;
-    bool exact;         /* sent as it is; else ended as the framing ends replies */
-    bool fixed;         /* the default reply: the same bytes for every message */
+    bool exact; /* sent as it is; else ended as the framing ends replies */
+    bool fixed; /* the default reply: the same bytes for every message */
 };
 
 enum reply_when {
-    REPLY_NOW,   /* reply is filled */
-    REPLY_NONE,  /* recorded, that is all */
-    REPLY_LATER  /* whoever answered has the turn, and has replied or will */
+    REPLY_NOW,  /* reply is filled */
+    REPLY_NONE, /* recorded, that is all */
+    REPLY_LATER /* whoever answered has the turn, and has replied or will */
 };
 
 struct replier;
@@ -49,8 +50,8 @@ static inline void replier_destroy(struct replier **replier)
     *replier = NULL;
 }
 
-/* Reply with this text (bytes, already unescaped; taken over, text becomes empty): fixed and shared. NULL
- * when memory is out. */
+/* Reply with this text (bytes, already unescaped; taken over, text becomes empty): fixed and
+ * shared. NULL when memory is out. */
 struct replier *replier_text(struct bytes *text);
 
 /* Reply with these bytes exactly (taken over, as above). */
@@ -62,8 +63,8 @@ struct replier *replier_echo(void);
 /* Never reply. */
 struct replier *replier_silent(void);
 
-/* Read a whole file into content: GT_DONE, or GT_FAILED with the reason ("cannot read x: ..."); files over
- * maximum bytes are refused. Used for --reply-file and --greeting-file. */
+/* Read a whole file into content: GT_DONE, or GT_FAILED with the reason ("cannot read x: ...");
+ * files over maximum bytes are refused. Used for --reply-file and --greeting-file. */
 int reply_file_read(const char *path, size_t maximum, struct bytes *content, struct error *error);
 
 #endif

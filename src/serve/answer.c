@@ -17,6 +17,31 @@ static struct worker *worker_of_turn(const struct gt_turn *turn)
     return list_item(turn->mailbox, struct worker, mailbox);
 }
 
+/* The turn has its reply: bytes of owned (taken over), or shared ones that outlive the connection's
+ * settings. Its connection goes on at the end of the pass. */
+static void fill(struct gt_turn *turn, struct slice bytes, struct bytes *owned)
+{
+    struct connection *connection = turn->connection;
+    struct worker *worker = worker_of_turn(turn);
+    if (connection) {
+        turn->end.bytes = bytes;
+        turn->end.owned = owned ? *owned : (struct bytes){0};
+        output_filled(connection->output, turn);
+        worker_mark_dirty(worker, connection->output);
+    } else if (owned) {
+        bytes_free(owned);
+    }
+    worker_move_turn(worker, turn, TURN_REPLIED);
+}
+
+/* Memory was out for its reply: the connection is lost, so that no peer gets half a reply. */
+static void fail(struct gt_turn *turn)
+{
+    if (turn->connection)
+        connection_doom(turn->connection, REASON_NO_MEMORY);
+    worker_move_turn(worker_of_turn(turn), turn, TURN_REPLIED);
+}
+
 /* The reply with what the framing puts around it: 0 or -ENOMEM. */
 static int copy_wrapped(const struct framing *framing, struct slice reply, struct bytes *copy)
 {
@@ -40,9 +65,9 @@ static void reply_with_copy(struct gt_turn *turn, struct slice reply, bool exact
     else if (connection)
         result = copy_wrapped(&connection->settings->framing, reply, &copy);
     if (result < 0)
-        connection_reply_failed(turn);
+        fail(turn);
     else
-        connection_reply(turn, bytes_slice(&copy), &copy);
+        fill(turn, bytes_slice(&copy), &copy);
 }
 
 void answer_message(struct connection *connection, struct gt_turn *turn,
@@ -57,9 +82,9 @@ void answer_message(struct connection *connection, struct gt_turn *turn,
     if (when == REPLY_LATER)
         return;
     if (when == REPLY_NONE)
-        connection_reply(turn, slice_of(NULL, 0), NULL);
+        fill(turn, slice_of(NULL, 0), NULL);
     else if (reply.shared)
-        connection_reply(turn, reply.bytes, NULL);
+        fill(turn, reply.bytes, NULL);
     else
         reply_with_copy(turn, reply.bytes, reply.exact);
 }
@@ -116,7 +141,7 @@ int gt_reply(gt_turn *turn, const void *bytes, size_t size)
 void gt_reply_none(gt_turn *turn)
 {
     if (on_own_thread(turn))
-        connection_reply(turn, slice_of(NULL, 0), NULL);
+        fill(turn, slice_of(NULL, 0), NULL);
     else
         leave(turn);
 }
@@ -127,11 +152,11 @@ static void open_letter(struct gt_turn *turn)
     turn->letter = (struct bytes){0};
     turn->mailed = false;
     if (turn->letter_lost)
-        connection_reply_failed(turn);
+        fail(turn);
     else if (turn->letter_given)
         reply_with_copy(turn, bytes_slice(&letter), false);
     else
-        connection_reply(turn, slice_of(NULL, 0), NULL);
+        fill(turn, slice_of(NULL, 0), NULL);
     bytes_free(&letter);
 }
 

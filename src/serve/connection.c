@@ -14,18 +14,13 @@
 
 static void advance(struct connection *connection, struct slice received);
 static void receive_done(struct op *op, int64_t result);
-
-static struct event_origin origin_of(const struct connection *connection)
-{
-    return (struct event_origin){
-        .peer = &connection->peer, .listener = connection->listener, .reason = connection->reason};
-}
+static void timer_fired(struct timer *timer, int64_t now_ns);
 
 static void greet(struct connection *connection)
 {
     struct slice greeting = bytes_slice(&connection->settings->greeting_bytes);
     if (greeting.size > 0 && connection_say(connection, greeting) < 0)
-        connection_end(connection, REASON_NO_MEMORY);
+        connection_doom(connection, REASON_NO_MEMORY);
 }
 
 struct connection *connection_open(struct listener *listener, int fd, const struct peer *peer)
@@ -40,13 +35,14 @@ struct connection *connection_open(struct listener *listener, int fd, const stru
     connection->listener = listener;
     connection->settings = settings_keep(listener->settings);
     connection->receive.op.done = receive_done;
-    connection->timer.fire = deadlines_fire;
+    connection->timer.fire = timer_fired;
     connection->peer = *peer;
     connection->fd = fd;
     connection->active_ns = worker->engine->now_ns;
     list_append(&worker->fresh, &connection->link);
     worker->connection_count++;
-    tell(worker->server, GT_EVENT_CONNECTED, GT_DETAIL, origin_of(connection), "connected");
+    tell(worker->server, GT_EVENT_CONNECTED, GT_DETAIL,
+         (struct event_origin){.peer = peer, .listener = listener}, "connected");
     greet(connection);
     advance(connection, slice_of(NULL, 0));
     return connection;
@@ -86,17 +82,26 @@ static void settle(struct connection *connection)
     deadlines_update(connection);
 }
 
-static void advance(struct connection *connection, struct slice received)
+/* Take and send, as long as either makes room for the other: 0, or -errno when sending failed. */
+static int take_and_send(struct connection *connection, struct slice received)
 {
     bool starved = intake_take(connection, received, FRAME_BYTES);
-    int sent = output_flush(connection);
-    while (sent == 0 && starved && intake_open(connection)) {
+    int sent = connection->doom ? 0 : output_flush(connection);
+    while (sent == 0 && !connection->doom && starved && intake_open(connection)) {
         starved = intake_take(connection, slice_of(NULL, 0), FRAME_BYTES);
-        sent = output_flush(connection);
+        sent = connection->doom ? 0 : output_flush(connection);
     }
-    if (sent < 0)
+    return sent;
+}
+
+static void advance(struct connection *connection, struct slice received)
+{
+    int sent = connection->doom ? 0 : take_and_send(connection, received);
+    if (connection->doom)
+        connection_end(connection, connection->doom);
+    else if (sent < 0)
         connection_end(connection, sent == -ENOMEM ? REASON_NO_MEMORY : REASON_UNDELIVERED);
-    if (connection->state != CONNECTION_ENDED)
+    else
         settle(connection);
 }
 
@@ -162,40 +167,7 @@ static void receive_done(struct op *op, int64_t result)
         receive_failed(connection);
 }
 
-/* ---- replies ---- */
-
-void connection_reply(struct gt_turn *turn, struct slice bytes, struct bytes *owned)
-{
-    struct connection *connection = turn->connection;
-    struct worker *worker = list_item(turn->mailbox, struct worker, mailbox);
-    if (connection) {
-        turn->end.bytes = bytes;
-        if (owned)
-            turn->end.owned = *owned;
-        output_filled(connection->output, turn);
-        worker_mark_dirty(worker, connection->output);
-    } else if (owned) {
-        bytes_free(owned);
-    }
-    worker_move_turn(worker, turn, TURN_REPLIED);
-}
-
-void connection_reply_failed(struct gt_turn *turn)
-{
-    struct worker *worker = list_item(turn->mailbox, struct worker, mailbox);
-    if (turn->connection)
-        connection_end(turn->connection, REASON_NO_MEMORY);
-    worker_move_turn(worker, turn, TURN_REPLIED);
-}
-
-void connection_recorded(struct gt_turn *turn)
-{
-    struct worker *worker = list_item(turn->mailbox, struct worker, mailbox);
-    struct connection *connection = turn->connection;
-    if (connection)
-        worker_mark_dirty(worker, connection->output);
-    worker_move_turn(worker, turn, TURN_RECORDED);
-}
+/* ---- speaking first ---- */
 
 int connection_say(struct connection *connection, struct slice bytes)
 {
@@ -203,68 +175,9 @@ int connection_say(struct connection *connection, struct slice bytes)
     return output ? output_append_text(output, bytes) : -ENOMEM;
 }
 
-/* ---- closing and ending ---- */
-
-void connection_close(struct connection *connection, enum reason reason)
+static void timer_fired(struct timer *timer, int64_t now_ns)
 {
-    if (connection->state != CONNECTION_OPEN)
-        return;
-    connection->state = CONNECTION_CLOSING;
-    connection->reason = (uint8_t)reason;
-    intake_drop(connection);
-}
-
-static void tell_end(struct connection *connection)
-{
-    gt_server *server = worker_of(connection)->server;
-    const struct reason_row *row = reason_row(connection->reason);
-    tell(server, GT_EVENT_ENDED, row->fault ? GT_WARNING : GT_DETAIL, origin_of(connection),
-         "ended: %s", row->text);
-}
-
-static bool lost_its_reply(const struct connection *connection)
-{
-    return connection->proven &&
-           (connection->reason == REASON_UNDELIVERED || connection->reason == REASON_WRITE_TIMEOUT);
-}
-
-void connection_end(struct connection *connection, enum reason reason)
-{
-    struct worker *worker = worker_of(connection);
-    if (connection->state == CONNECTION_ENDED)
-        return;
-    connection->state = CONNECTION_ENDED;
-    connection->reason = (uint8_t)reason;
-    intake_drop(connection);
-    if (connection->output)
-        output_drop(connection->output);
-    if (connection->receive.op.active)
-        engine_cancel(worker->engine, &connection->receive.op);
-    engine_timer_stop(worker->engine, &connection->timer);
-    list_remove(&connection->link);
-    list_append(&worker->ended, &connection->link);
-    worker->connection_count--;
-    worker->reply_lost |= lost_its_reply(connection);
-    if (connection->heard)
-        goal_connection_ended(&worker->server->goal);
-    tell_end(connection);
-}
-
-bool connection_reap(struct connection *connection)
-{
-    struct worker *worker = worker_of(connection);
-    if (connection->receive.op.active || output_sending(connection->output))
-        return false;
-    output_release(&connection->output);
-    engine_close(worker->engine, connection->fd, false);
-    list_remove(&connection->link);
-    settings_release(&connection->settings);
-    pool_give(&worker->connections, connection);
-    return true;
-}
-
-size_t connection_memory(const struct connection *connection)
-{
-    size_t waiting = connection->output ? connection->output->owned_bytes : 0;
-    return connection->input.capacity + waiting;
+    struct connection *connection = list_item(timer, struct connection, timer);
+    deadlines_act(connection, now_ns);
+    connection_go_on(connection);
 }

@@ -44,6 +44,7 @@ struct connection {
     int32_t fd;
     uint8_t state;          /* enum connection_state */
     uint8_t reason;         /* enum reason: why it is closing or ended */
+    uint8_t doom;           /* enum reason: why it must end when it goes on next, or none */
     bool end_of_stream : 1; /* the peer has shut down its side */
     bool finished : 1;      /* end_of_stream, and its last message is taken */
     bool proven : 1;        /* has completed a message */
@@ -59,6 +60,15 @@ struct connection *connection_open(struct listener *listener, int fd, const stru
  * for a connection (input, a reply, a message recorded, room in the recorder) ends in this call. */
 void connection_go_on(struct connection *connection);
 
+/* Append text without a turn (a greeting): 0 or -ENOMEM. The bytes are shared and outlive the
+ * settings. */
+int connection_say(struct connection *connection, struct slice bytes);
+
+/* Read, or stop reading, as its state asks. */
+void connection_update_reading(struct connection *connection);
+
+/* ---- ending.c ---- */
+
 /* Take no more messages, finish what is due, then close politely, beginning with the next
  * connection_go_on. The first reason stands. */
 void connection_close(struct connection *connection, enum reason reason);
@@ -66,27 +76,15 @@ void connection_close(struct connection *connection, enum reason reason);
 /* End it now: what is not sent is not sent. Turns that others hold become orphans. */
 void connection_end(struct connection *connection, enum reason reason);
 
+/* Let it end when it goes on next: for those who are in the middle of using it. */
+void connection_doom(struct connection *connection, enum reason reason);
+
 /* Give back an ended connection: true when it was freed, false while operations are still active.
  */
 bool connection_reap(struct connection *connection);
 
-/* A reply is known: fill the turn and let its connection go on at the end of the pass. bytes are
- * those of owned (taken over, empty afterwards), or shared ones that outlive the connection's
- * settings. */
-void connection_reply(struct gt_turn *turn, struct slice bytes, struct bytes *owned);
-
-/* Memory was out for this turn's reply: its connection is lost. */
-void connection_reply_failed(struct gt_turn *turn);
-
-/* The message of this turn is recorded. */
-void connection_recorded(struct gt_turn *turn);
-
-/* Append text without a turn (a greeting): 0 or -ENOMEM. The bytes are shared and outlive the
- * settings. */
-int connection_say(struct connection *connection, struct slice bytes);
-
-/* Read, or stop reading, as its state asks. */
-void connection_update_reading(struct connection *connection);
+/* Forget what was received and not taken. */
+void connection_drop_input(struct connection *connection);
 
 /* Bytes it holds that count against max-memory. */
 size_t connection_memory(const struct connection *connection);
@@ -98,16 +96,15 @@ size_t connection_memory(const struct connection *connection);
  * room. */
 bool intake_take(struct connection *connection, struct slice received, enum frame_event event);
 
-/* Forget the input. */
-void intake_drop(struct connection *connection);
-
 /* Whether its messages may be taken now. */
 bool intake_open(const struct connection *connection);
 
 /* ---- deadlines.c ---- */
 
+/* Set its timer for the next of its deadlines. */
 void deadlines_update(struct connection *connection);
-void deadlines_fire(struct timer *timer, int64_t now_ns);
+/* Do what is due; it goes on afterwards. */
+void deadlines_act(struct connection *connection, int64_t now_ns);
 
 /* ---- closing.c ---- */
 

@@ -26,19 +26,26 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* "auto" timeouts: none in a one-shot. */
+static int64_t timeout_of(const struct connection *connection, int64_t setting_ns,
+                          int64_t otherwise_ns)
+{
+    if (setting_ns != DURATION_AUTO)
+        return setting_ns;
+    return worker_of(connection)->server->one_shot ? DURATION_NONE : otherwise_ns;
+}
+
 static int64_t idle_deadline(const struct connection *connection)
 {
-    const gt_server *server = worker_of(connection)->server;
     int64_t timeout =
-        server_timeout(server, connection->settings->idle_timeout_ns, INT64_C(300) * 1000000000);
+        timeout_of(connection, connection->settings->idle_timeout_ns, INT64_C(300) * 1000000000);
     return after(connection->active_ns, timeout);
 }
 
 static int64_t message_deadline(const struct connection *connection)
 {
-    const gt_server *server = worker_of(connection)->server;
     int64_t timeout =
-        server_timeout(server, connection->settings->message_timeout_ns, INT64_C(30) * 1000000000);
+        timeout_of(connection, connection->settings->message_timeout_ns, INT64_C(30) * 1000000000);
     return after(connection->started_ns, timeout);
 }
 
@@ -115,28 +122,21 @@ static void pause_passed(struct connection *connection, int64_t now_ns)
     }
     connection->last_try = false;
     intake_take(connection, slice_of(NULL, 0), FRAME_PAUSE);
-    connection_go_on(connection);
 }
 
-void deadlines_fire(struct timer *timer, int64_t now_ns)
+void deadlines_act(struct connection *connection, int64_t now_ns)
 {
-    struct connection *connection = list_item(timer, struct connection, timer);
-    if (connection->state == CONNECTION_LINGERING) {
+    if (connection->state == CONNECTION_LINGERING)
         closing_look(connection);
-        return;
-    }
-    if (writing_failed(connection, now_ns))
+    if (connection->state >= CONNECTION_LINGERING || writing_failed(connection, now_ns))
         return;
     bool open = connection->state == CONNECTION_OPEN;
     bool unfinished = open && in_message(connection);
     bool idle = open && !connection->output && connection->input.size == 0;
-    if (unfinished && now_ns >= message_deadline(connection)) {
+    if (unfinished && now_ns >= message_deadline(connection))
         connection_close(connection, REASON_MESSAGE_TIMEOUT);
-    } else if (unfinished && now_ns >= pause_deadline(connection)) {
+    else if (unfinished && now_ns >= pause_deadline(connection))
         pause_passed(connection, now_ns);
-        return;
-    } else if (idle && now_ns >= idle_deadline(connection)) {
+    else if (idle && now_ns >= idle_deadline(connection))
         connection_close(connection, REASON_IDLE_TIMEOUT);
-    }
-    connection_go_on(connection);
 }

@@ -62,7 +62,6 @@ static void prove(struct connection *connection)
     connection->proven = true;
     list_remove(&connection->link);
     list_append(&worker_of(connection)->proven, &connection->link);
-    worker_pause_when_full(worker_of(connection));
 }
 
 /* Memory is out: this connection is lost, no other. */
@@ -74,10 +73,10 @@ static void lose(struct connection *connection, struct gt_turn *turn)
         turn->connection = NULL;
         worker_discard_turn(worker, turn);
     }
-    connection_end(connection, REASON_NO_MEMORY);
+    connection_doom(connection, REASON_NO_MEMORY);
 }
 
-/* Take one message: false when it must wait or the connection ended. */
+/* Take one message: false when it must wait or the connection is doomed. */
 static bool take(struct connection *connection, const struct frame_mark *mark)
 {
     struct worker *worker = worker_of(connection);
@@ -116,7 +115,7 @@ static enum reason reason_of(enum frame_result result)
 static size_t take_all(struct connection *connection, struct slice input, enum frame_event event)
 {
     size_t used = 0;
-    while (intake_open(connection)) {
+    while (intake_open(connection) && !connection->doom) {
         struct frame_mark mark = {.consumed = 0};
         struct slice rest = slice_of(input.size ? input.data + used : NULL, input.size - used);
         enum frame_result result =
@@ -147,12 +146,6 @@ static int append_input(struct connection *connection, struct slice bytes)
     return result;
 }
 
-void intake_drop(struct connection *connection)
-{
-    worker_count_memory(worker_of(connection), connection->input.capacity, 0);
-    bytes_free(&connection->input);
-}
-
 /* Keep what was not used, in the connection's own buffer: 0 or -ENOMEM. */
 static int keep_rest(struct connection *connection, struct slice received, size_t used)
 {
@@ -161,7 +154,7 @@ static int keep_rest(struct connection *connection, struct slice received, size_
     if (connection->input.size > 0) {
         bytes_consume(&connection->input, used);
         if (connection->input.size == 0)
-            intake_drop(connection);
+            connection_drop_input(connection);
         return 0;
     }
     if (used == received.size)
@@ -188,7 +181,7 @@ bool intake_take(struct connection *connection, struct slice received, enum fram
     if (event == FRAME_BYTES && connection->end_of_stream)
         event = FRAME_END;
     if (take_joined(connection, received, event) < 0)
-        connection_end(connection, REASON_NO_MEMORY);
+        connection_doom(connection, REASON_NO_MEMORY);
     bool waits = connection->input.size > 0 || connection->end_of_stream;
     return connection->state == CONNECTION_OPEN && !connection->finished && waits &&
            !intake_open(connection);

@@ -78,6 +78,13 @@ static void pause_for_want(struct listener *listener, int number)
     listener->told = true;
 }
 
+/* At max-connections the connection open longest without ever completing a message gives way. */
+static void make_room(struct worker *worker)
+{
+    if (worker->connection_count >= worker->max_connections && !list_empty(&worker->fresh))
+        connection_end(list_item(worker->fresh.next, struct connection, link), REASON_GAVE_WAY);
+}
+
 static void accepted(struct listener *listener, int fd)
 {
     struct worker *worker = listener->worker;
@@ -86,11 +93,11 @@ static void accepted(struct listener *listener, int fd)
              (struct event_origin){.listener = listener}, "accepts connections again");
     listener->told = false;
     worker->accepted++;
-    worker_make_room(worker);
+    make_room(worker);
     if (!connection_open(listener, fd, &listener->accept.peer))
         pause_for_want(listener, ENOMEM);
-    else
-        worker_pause_when_full(worker);
+    else if (worker_full(worker))
+        listener_pause(listener);
 }
 
 static void accept_done(struct op *op, int64_t result)

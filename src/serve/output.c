@@ -191,17 +191,14 @@ static void finish_send(struct output *output)
     output->connection->active_ns = worker_of(output->connection)->engine->now_ns;
 }
 
+/* What follows, or how it failed, is seen when the connection goes on at the end of the pass. */
 static void send_done(struct op *op, int64_t result)
 {
     struct output *output = list_item(op, struct output, send.op);
-    struct connection *connection = output->connection;
     finish_send(output);
-    if (connection->state == CONNECTION_ENDED)
-        return;
-    if (result < 0)
-        connection_end(connection, REASON_UNDELIVERED);
-    else
-        connection_go_on(connection);
+    output->failure = result < 0 ? (int)result : 0;
+    if (output->connection->state != CONNECTION_ENDED)
+        worker_mark_dirty(worker_of(output->connection), output);
 }
 
 /* Gather and send once: 1 when it is done and more may follow, 0 when there is nothing to send or
@@ -228,7 +225,7 @@ static int flush_once(struct output *output)
 int output_flush(struct connection *connection)
 {
     struct output *output = connection->output;
-    int more = 1;
+    int more = output && output->failure ? output->failure : 1;
     while (more > 0 && output && !output->send.op.active)
         more = flush_once(output);
     return more < 0 ? more : 0;

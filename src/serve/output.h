@@ -37,6 +37,7 @@ struct output {
     size_t owned_bytes;      /* allocated for waiting replies: counts against max-memory */
     size_t waiting_bytes;
     unsigned waiting_turns;
+    int failure;          /* -errno of a send that failed later */
     uint64_t sent_bytes;  /* by finished sends, since this output exists */
     int64_t acknowledged; /* when last looked at (output_progress) */
     int64_t progress_ns;  /* when the peer last acknowledged something */

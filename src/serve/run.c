@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "guard/descriptors.h"
 #include "guard/ready.h"
+#include "serve/pass.h"
 #include "serve/server.h"
 
 #include <stdio.h>
@@ -23,22 +24,15 @@
 
 static const struct event_origin nobody = {.reason = REASON_NONE};
 
-void server_fail(gt_server *server, const struct error *error)
+static void server_fail(gt_server *server, const struct error *error)
 {
     if (server->failed)
         return;
     server->failed = true;
     server->error = *error;
     tell(server, GT_EVENT_FAILED, GT_ERROR, nobody, "%s", error->text);
-    worker_limit_drain(&server->worker);
-    worker_finish(&server->worker, REASON_DRAINED);
-}
-
-int64_t server_timeout(const gt_server *server, int64_t setting_ns, int64_t otherwise_ns)
-{
-    if (setting_ns != DURATION_AUTO)
-        return setting_ns;
-    return server->one_shot ? DURATION_NONE : otherwise_ns;
+    pass_limit_drain(&server->worker);
+    pass_finish(&server->worker, REASON_DRAINED);
 }
 
 /* ---- start ---- */
@@ -48,11 +42,11 @@ static void time_is_up(struct timer *timer, int64_t now_ns)
     (void)now_ns;
     gt_server *server = list_item(timer, gt_server, timeout);
     if (!goal_exists(&server->goal)) {
-        worker_drain(&server->worker);
+        pass_drain(&server->worker);
         return;
     }
     server->timed_out = true;
-    worker_abandon(&server->worker, REASON_ABANDONED);
+    pass_abandon(&server->worker, REASON_ABANDONED);
 }
 
 static void take_goal(gt_server *server)
@@ -159,7 +153,7 @@ int server_start(gt_server *server, struct engine *engine)
     server->timeout.fire = time_is_up;
     if (server->settings.timeout_ns >= 0)
         engine_timer_set(engine, &server->timeout, engine->now_ns + server->settings.timeout_ns);
-    worker_start(&server->worker);
+    pass_begin(&server->worker);
     tell_limits(server);
     status = tell_ready(server);
     if (status == GT_DONE)
@@ -179,26 +173,28 @@ static void obey_stops(gt_server *server)
     if (server->stops_seen == 0) {
         server->drained = true;
         tell(server, GT_EVENT_STOPPING, GT_DETAIL, nobody, "stopping: finishing what is in hand");
-        worker_drain(&server->worker);
+        pass_drain(&server->worker);
     }
     if (stops >= 2) {
         server->abandoned = true;
-        worker_abandon(&server->worker, REASON_ABANDONED);
+        pass_abandon(&server->worker, REASON_ABANDONED);
     }
     server->stops_seen = stops;
 }
 
 int server_step(gt_server *server, int64_t wait_ns)
 {
-    int result = worker_step(&server->worker,
-                             atomic_load(&server->stops) != server->stops_seen ? 0 : wait_ns);
+    int result =
+        pass_run(&server->worker, atomic_load(&server->stops) != server->stops_seen ? 0 : wait_ns);
     if (result < 0) {
         struct error error = {0};
         error_errno(&error, -result, "the %s engine failed",
                     atomic_load(&server->engine)->table->name);
         server_fail(server, &error);
-        worker_abandon(&server->worker, REASON_ABANDONED);
+        pass_abandon(&server->worker, REASON_ABANDONED);
     }
+    if (server->worker.recording_failed)
+        server_fail(server, &server->worker.recorder->failure);
     obey_stops(server);
     return result;
 }

@@ -146,8 +146,10 @@ void gt_free(gt_server **handle)
     *handle = NULL;
     while (!list_empty(&server->listeners))
         listener_free(list_item(server->listeners.next, struct listener, link));
-    if (server->opened)
+    if (server->opened) {
+        answer_collect(&server->worker);
         worker_close(&server->worker);
+    }
     struct engine *engine = atomic_exchange(&server->engine, NULL);
     if (engine)
         engine_destroy(&engine);

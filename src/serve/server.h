@@ -55,12 +55,6 @@ int server_finish(gt_server *server);
  */
 int server_listen_on(gt_server *server, int fd, const char *name);
 
-/* The run fails: nothing more is taken, gt_run will return GT_FAILED. The first failure stands. */
-void server_fail(gt_server *server, const struct error *error);
-
-/* The run's timeouts where they are "auto": none in a one-shot. */
-int64_t server_timeout(const gt_server *server, int64_t setting_ns, int64_t otherwise_ns);
-
 /* ---- tell.c: the one event callback ---- */
 
 struct event_origin {

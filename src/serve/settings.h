@@ -21,19 +21,19 @@ enum address_family { FAMILY_ANY, FAMILY_IPV4, FAMILY_IPV6 };
 
 struct settings {
     /* What the table sets: strings are owned, NULL when not set. */
-    int64_t count;           /* messages; 0: no limit */
-    int64_t connections;     /* 0: no limit */
-    int64_t reply_source;    /* enum reply_source */
-    char *reply;             /* as written, escapes not yet read */
+    int64_t count;        /* messages; 0: no limit */
+    int64_t connections;  /* 0: no limit */
+    int64_t reply_source; /* enum reply_source */
+    char *reply;          /* as written, escapes not yet read */
     char *reply_file;
-    char *greeting;          /* as written */
+    char *greeting; /* as written */
     char *greeting_file;
-    bool greeting_exact_file;/* the greeting is the file's, not the text's */
+    bool greeting_exact_file; /* the greeting is the file's, not the text's */
     bool close;
     char *frame;
     int64_t pause_ns;
-    int64_t max_message;     /* bytes */
-    int64_t show;            /* enum show_format */
+    int64_t max_message; /* bytes */
+    int64_t show;        /* enum show_format */
     int64_t timeout_ns;
     int64_t idle_timeout_ns;
     int64_t message_timeout_ns;
@@ -43,15 +43,16 @@ struct settings {
     int64_t max_memory;      /* bytes */
     int64_t family;          /* enum address_family */
     int64_t backlog;
-    int64_t socket_mode;     /* permission bits */
-    uid_t socket_uid;        /* (uid_t)-1: as it is */
+    int64_t socket_mode; /* permission bits */
+    uid_t socket_uid;    /* (uid_t)-1: as it is */
     gid_t socket_gid;
     char *socket_owner;
     char *ready;
     char *engine;
 
-    /* What sealing makes of it. The text of "reply" is wrapped then, once and for all: what this replier
-     * answers with .fixed and .shared is sent as it is, the framing has already ended it. */
+    /* What sealing makes of it. The text of "reply" is wrapped then, once and for all: what this
+     * replier answers with .fixed and .shared is sent as it is, the framing has already ended it.
+     */
     unsigned references;
     struct framing framing;
     struct replier *replier;
@@ -62,11 +63,13 @@ struct settings {
 int settings_init(struct settings *settings, struct error *error);
 void settings_clear(struct settings *settings);
 
-/* Set by name: GT_DONE; GT_WRONG with a sentence: what was given, why not, what would be right, and for an
- * unknown name the nearest known one. */
-int settings_set(struct settings *settings, const char *name, const char *value, struct error *error);
+/* Set by name: GT_DONE; GT_WRONG with a sentence: what was given, why not, what would be right, and
+ * for an unknown name the nearest known one. */
+int settings_set(struct settings *settings, const char *name, const char *value,
+                 struct error *error);
 
-/* An immutable copy with framing, replier and greeting made; one reference. NULL with the reason. */
+/* An immutable copy with framing, replier and greeting made; one reference. NULL with the reason.
+ */
 struct settings *settings_seal(const struct settings *draft, struct error *error);
 
 struct settings *settings_keep(struct settings *sealed);

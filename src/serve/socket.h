@@ -1,9 +1,9 @@
 /* socket.h: listening sockets, opened and closed: the system's side of a listener.
  *
- * TCP: SO_REUSEADDR, never SO_REUSEPORT while it is bound, so that a taken port is an error; TCP_NODELAY and
- * a bound on unsent bytes are set here and inherited by accepted connections. Unix: a stale socket file is
- * replaced, a live one is not, anything else in its place is left alone; the file is removed when the
- * socket is closed, if it is still ours. */
+ * TCP: SO_REUSEADDR, never SO_REUSEPORT while it is bound, so that a taken port is an error;
+ * TCP_NODELAY and a bound on unsent bytes are set here and inherited by accepted connections. Unix:
+ * a stale socket file is replaced, a live one is not, anything else in its place is left alone; the
+ * file is removed when the socket is closed, if it is still ours. */
 #ifndef SERVE_SOCKET_H
 #define SERVE_SOCKET_H
 
@@ -15,7 +15,8 @@
 
 struct listening_socket {
     int fd;
-    char name[SOCKET_NAME_SIZE]; /* as it can be connected to: "tcp:[::]:9999", "unix:/run/gt"; escaped */
+    char name[SOCKET_NAME_SIZE]; /* as it can be connected to: "tcp:[::]:9999", "unix:/run/gt";
+                                    escaped */
     bool chosen;                 /* the system chose the port */
     char path[108];              /* a Unix socket file to remove at the end, or "" */
     dev_t device;                /* of that file */
@@ -24,15 +25,15 @@ struct listening_socket {
 
 #define SOCKETS_MAX 64
 
-/* Open what an address means: one socket, or for a HOST one for each address it resolves to, on one port.
- * *count is how many of sockets (room for SOCKETS_MAX) were filled. GT_DONE; GT_FAILED with a sentence that
- * names the holder of what is taken, and nothing left open. */
+/* Open what an address means: one socket, or for a HOST one for each address it resolves to, on one
+ * port. *count is how many of sockets (room for SOCKETS_MAX) were filled. GT_DONE; GT_FAILED with a
+ * sentence that names the holder of what is taken, and nothing left open. */
 int sockets_open(const struct address *address, const struct settings *settings,
                  struct listening_socket *sockets, unsigned *count, struct error *error);
 
-/* Remove the Unix socket file, if it is still the one that was made. Call it before fd is closed (by the
- * caller, engine_close): while the socket is open nobody takes its file for stale, and no other file can
- * get its inode number. */
+/* Remove the Unix socket file, if it is still the one that was made. Call it before fd is closed
+ * (by the caller, engine_close): while the socket is open nobody takes its file for stale, and no
+ * other file can get its inode number. */
 void socket_remove_file(const struct listening_socket *socket);
 
 #endif

@@ -1,15 +1,9 @@
-/* worker.c: what happens at the end of each pass, and the phases of a worker.
+/* worker.c: what the connections of a worker share: pools, lists, the turns that travel.
  *
- * The order at the end of a pass is promise 1: first the recorder commits what the pass has taken,
- * then the connections whose turns are recorded send. When the recorder stays full, nothing is
- * taken or read until it has room. When it fails, no connection that waits for it gets a reply:
- * they end, the run fails. */
+ * What a worker does with it stands in pass.c. Nothing here knows how a connection lives. */
 #include "serve/worker.h"
 
-#include "serve/answer.h"
 #include "serve/server.h"
-
-static void drain_timeout(struct timer *timer, int64_t now_ns);
 
 /* Recorded and failure are looked at when the pass ends; the call only ends the engine's wait. */
 static void recorder_has_changed(void *owner)
@@ -29,7 +23,6 @@ int worker_open(struct worker *worker, struct gt_server *server, struct engine *
     pool_init(&worker->outputs, sizeof(struct output));
     pool_init(&worker->turns, sizeof(struct gt_turn));
     pool_init(&worker->stagings, sizeof(struct staging));
-    worker->drain_timer.fire = drain_timeout;
     if (recorder) {
         recorder->changed = recorder_has_changed;
         recorder->owner = worker;
@@ -40,7 +33,6 @@ int worker_open(struct worker *worker, struct gt_server *server, struct engine *
 
 void worker_close(struct worker *worker)
 {
-    answer_collect(worker);
     recorder_destroy(&worker->recorder);
     if (worker->staging)
         pool_give(&worker->stagings, worker->staging);
@@ -49,13 +41,6 @@ void worker_close(struct worker *worker)
     pool_discard(&worker->turns);
     pool_free(&worker->stagings);
     mailbox_close(&worker->mailbox);
-}
-
-void worker_start(struct worker *worker)
-{
-    struct list *listeners = &worker->server->listeners;
-    for (struct list *link = listeners->next; link != listeners; link = link->next)
-        listener_start(list_item(link, struct listener, link), worker);
 }
 
 /* ---- connections ---- */
@@ -77,57 +62,9 @@ void worker_each(struct worker *worker, void (*visit)(struct connection *connect
     each_in(&worker->proven, visit);
 }
 
-void worker_make_room(struct worker *worker)
-{
-    if (worker->connection_count < worker->max_connections || list_empty(&worker->fresh))
-        return;
-    connection_end(list_item(worker->fresh.next, struct connection, link), REASON_GAVE_WAY);
-}
-
 bool worker_full(const struct worker *worker)
 {
     return worker->connection_count >= worker->max_connections && list_empty(&worker->fresh);
-}
-
-void worker_pause_when_full(struct worker *worker)
-{
-    if (!worker_full(worker))
-        return;
-    struct list *listeners = &worker->server->listeners;
-    for (struct list *link = listeners->next; link != listeners; link = link->next)
-        listener_pause(list_item(link, struct listener, link));
-}
-
-static struct connection *greater(struct connection *most, struct list *list)
-{
-    for (struct list *link = list->next; link != list; link = link->next) {
-        struct connection *connection = list_item(link, struct connection, link);
-        if (!most || connection_memory(connection) > connection_memory(most))
-            most = connection;
-    }
-    return most;
-}
-
-/* Over max-memory: whoever holds most of it ends. */
-static void relieve_memory(struct worker *worker)
-{
-    while (worker->memory_bytes > worker->max_memory) {
-        struct connection *most = greater(greater(NULL, &worker->fresh), &worker->proven);
-        if (!most || connection_memory(most) == 0)
-            return;
-        connection_end(most, REASON_MEMORY);
-    }
-}
-
-static void reap(struct worker *worker)
-{
-    struct list waiting;
-    list_init(&waiting);
-    list_splice(&waiting, &worker->ended);
-    for (struct list *link = list_take(&waiting); link; link = list_take(&waiting)) {
-        list_append(&worker->ended, link);
-        connection_reap(list_item(link, struct connection, link));
-    }
 }
 
 /* ---- turns ---- */
@@ -186,213 +123,4 @@ void worker_count_recorded(struct worker *worker)
 void worker_pause_intake(struct worker *worker)
 {
     worker->intake_paused = true;
-}
-
-/* The turns that the recorder has kept may be replied to. */
-static void release_recorded(struct worker *worker)
-{
-    while (!list_empty(&worker->held)) {
-        struct gt_turn *turn = list_item(worker->held.next, struct gt_turn, held);
-        if (turn->sequence > worker->recorder->recorded)
-            return;
-        list_remove(&turn->held);
-        worker_count_recorded(worker);
-        connection_recorded(turn);
-    }
-}
-
-/* What is held will never be recorded: it is not replied to. */
-static void fail_recording(struct worker *worker)
-{
-    worker->recording_failed = true;
-    for (struct list *link = list_take(&worker->held); link; link = list_take(&worker->held)) {
-        struct gt_turn *turn = list_item(link, struct gt_turn, held);
-        if (turn->connection)
-            connection_end(turn->connection, REASON_UNRECORDED);
-        worker_move_turn(worker, turn, TURN_RECORDED);
-    }
-    server_fail(worker->server, &worker->recorder->failure);
-}
-
-static void commit(struct worker *worker)
-{
-    struct recorder *recorder = worker->recorder;
-    if (!recorder || worker->recording_failed || worker->abandoned)
-        return;
-    worker->committed = worker->sequence;
-    recorder_commit(recorder);
-    release_recorded(worker);
-    if (recorder->failure.status)
-        fail_recording(worker);
-}
-
-/* Take messages again when the recorder has room; read no more when it has none. */
-static void adapt_intake(struct worker *worker)
-{
-    if (!worker->intake_paused)
-        return;
-    if (!recorder_full(worker->recorder)) {
-        worker->intake_paused = worker->reading_paused = false;
-        worker_each(worker, connection_go_on);
-    } else if (!worker->reading_paused) {
-        worker->reading_paused = true;
-        worker_each(worker, connection_update_reading);
-    }
-}
-
-/* ---- phases ---- */
-
-static void finish_connection(struct connection *connection)
-{
-    connection_close(connection, worker_of(connection)->finish_reason);
-    connection_go_on(connection);
-}
-
-void worker_finish(struct worker *worker, enum reason reason)
-{
-    if (worker->phase >= WORKER_FINISHING)
-        return;
-    worker->phase = WORKER_FINISHING;
-    worker->more = true;
-    worker->finish_reason = reason;
-    worker_each(worker, finish_connection);
-}
-
-static void abandon_connection(struct connection *connection)
-{
-    connection_end(connection, worker_of(connection)->finish_reason);
-}
-
-void worker_abandon(struct worker *worker, enum reason reason)
-{
-    if (worker->phase == WORKER_OVER)
-        return;
-    worker->phase = WORKER_FINISHING;
-    worker->more = true;
-    worker->abandoned = true;
-    worker->finish_reason = reason;
-    worker_each(worker, abandon_connection);
-}
-
-static void drain_timeout(struct timer *timer, int64_t now_ns)
-{
-    (void)now_ns;
-    struct worker *worker = list_item(timer, struct worker, drain_timer);
-    worker->unfinished = worker->connection_count;
-    worker_abandon(worker, REASON_DRAIN_TIMEOUT);
-}
-
-void worker_limit_drain(struct worker *worker)
-{
-    int64_t timeout = worker->server->settings.drain_timeout_ns;
-    if (timeout >= 0 && !timer_is_set(&worker->drain_timer))
-        engine_timer_set(worker->engine, &worker->drain_timer, worker->engine->now_ns + timeout);
-}
-
-void worker_drain(struct worker *worker)
-{
-    if (worker->phase == WORKER_OVER)
-        return;
-    worker_limit_drain(worker);
-    if (worker->phase == WORKER_SERVING)
-        worker->phase = WORKER_DRAINING;
-    worker->more = true;
-    worker->accepted_before = worker->accepted;
-}
-
-/* Draining: the queues are accepted empty and what has arrived is read once: two passes without a
- * new connection; a flood does not keep it up for ever. */
-static void drain_further(struct worker *worker)
-{
-    worker->quiet_passes =
-        worker->accepted == worker->accepted_before ? worker->quiet_passes + 1 : 0;
-    worker->accepted_before = worker->accepted;
-    if (worker->quiet_passes >= 2 || ++worker->drain_passes >= 256)
-        worker_finish(worker, REASON_DRAINED);
-}
-
-static bool stop_listeners(struct worker *worker)
-{
-    bool stopped = true;
-    struct list *listeners = &worker->server->listeners;
-    for (struct list *link = listeners->next; link != listeners; link = link->next)
-        stopped &= listener_stop(list_item(link, struct listener, link));
-    return stopped;
-}
-
-/* Abandoned turns are nobody's. */
-static bool let_go_of_held(struct worker *worker)
-{
-    if (worker->recorder && !recorder_stop(worker->recorder))
-        return false;
-    for (struct list *link = list_take(&worker->held); link; link = list_take(&worker->held))
-        worker_move_turn(worker, list_item(link, struct gt_turn, held), TURN_RECORDED);
-    return true;
-}
-
-static void finish_further(struct worker *worker)
-{
-    bool stopped = stop_listeners(worker);
-    bool ended =
-        list_empty(&worker->fresh) && list_empty(&worker->proven) && list_empty(&worker->ended);
-    if (!stopped || !ended) {
-        worker->more |= worker->abandoned || !stopped || !list_empty(&worker->ended);
-        return;
-    }
-    bool let_go = list_empty(&worker->held);
-    if (worker->abandoned || worker->recording_failed)
-        let_go = let_go_of_held(worker);
-    worker->more |= worker->abandoned;
-    if (!let_go)
-        return;
-    engine_timer_stop(worker->engine, &worker->drain_timer);
-    worker->phase = WORKER_OVER;
-}
-
-static void resume_listeners(struct worker *worker)
-{
-    if (worker_full(worker))
-        return;
-    struct list *listeners = &worker->server->listeners;
-    for (struct list *link = listeners->next; link != listeners; link = link->next)
-        listener_resume(list_item(link, struct listener, link));
-}
-
-/* ---- the pass ---- */
-
-static void go_on_dirty(struct worker *worker)
-{
-    struct list dirty;
-    list_init(&dirty);
-    list_splice(&dirty, &worker->dirty);
-    for (struct list *link = list_take(&dirty); link; link = list_take(&dirty))
-        connection_go_on(list_item(link, struct output, dirty)->connection);
-}
-
-static void finish_pass(struct worker *worker)
-{
-    answer_collect(worker);
-    commit(worker);
-    go_on_dirty(worker);
-    adapt_intake(worker);
-    relieve_memory(worker);
-    if (worker->phase < WORKER_FINISHING && goal_reached(&worker->server->goal))
-        worker_finish(worker, REASON_FINISHED);
-    reap(worker);
-    resume_listeners(worker);
-    bool uncommitted =
-        worker->recorder && !worker->recording_failed && worker->committed != worker->sequence;
-    worker->more = uncommitted || !list_empty(&worker->dirty) || worker->phase == WORKER_DRAINING;
-    if (worker->phase == WORKER_DRAINING)
-        drain_further(worker);
-    if (worker->phase == WORKER_FINISHING)
-        finish_further(worker);
-}
-
-int worker_step(struct worker *worker, int64_t wait_ns)
-{
-    worker->wall_us = 0;
-    int result = engine_pass(worker->engine, worker->more ? 0 : wait_ns);
-    finish_pass(worker);
-    return result;
 }

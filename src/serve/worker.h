@@ -70,21 +70,6 @@ int worker_open(struct worker *worker, struct gt_server *server, struct engine *
 /* Free what it holds; it must be over. */
 void worker_close(struct worker *worker);
 
-/* Take what listeners bring: start accepting on them. */
-void worker_start(struct worker *worker);
-
-/* One pass of the engine and its end; wait_ns as engine_pass. 0 or -errno. */
-int worker_step(struct worker *worker, int64_t wait_ns);
-
-/* Stop politely (promise 7), finish what is in hand (the goal is reached), or give everything up.
- */
-void worker_drain(struct worker *worker);
-void worker_finish(struct worker *worker, enum reason reason);
-void worker_abandon(struct worker *worker, enum reason reason);
-
-/* From now on at most drain-timeout. */
-void worker_limit_drain(struct worker *worker);
-
 static inline bool worker_over(const struct worker *worker)
 {
     return worker->phase == WORKER_OVER;
@@ -97,14 +82,8 @@ static inline void worker_count_memory(struct worker *worker, size_t before, siz
     worker->memory_bytes += after - before;
 }
 
-/* At max-connections the connection open longest without ever completing a message gives way. */
-void worker_make_room(struct worker *worker);
-
 /* Whether there is no room for one more, and nobody who could give way. */
 bool worker_full(const struct worker *worker);
-
-/* Accept no more while worker_full: to be called whenever that may have become so. */
-void worker_pause_when_full(struct worker *worker);
 
 /* Call visit for every connection; it may end any of them. */
 void worker_each(struct worker *worker, void (*visit)(struct connection *connection));

@@ -106,11 +106,6 @@ static void close_hastily(struct engine *engine, int fd, bool reset)
     here.real->close(engine, fd, reset || strikes());
 }
 
-static int shutdown_forgotten(struct engine *engine, int fd)
-{
-    return strikes() ? 0 : here.real->shutdown(engine, fd);
-}
-
 /* ---- messages that are not recorded, though it is said that they are ---- */
 
 static bool write_dropped(struct engine *engine, struct write_op *op, int fd)
@@ -136,7 +131,6 @@ const struct plant plants[] = {
     {"send-dropped", "a reply is never sent"},
     {"send-doubled", "a reply is sent twice"},
     {"close-hastily", "a connection is reset instead of closed"},
-    {"shutdown-forgotten", "the end of stream is never sent"},
     {"write-dropped", "a message is replied to and not recorded"},
     {"write-failure-ignored", "a failed write counts as made"},
     {NULL, NULL},
@@ -156,8 +150,6 @@ static bool choose(struct engine_table *table, const char *name)
         table->send = send_doubled;
     else if (strcmp(name, "close-hastily") == 0)
         table->close = close_hastily;
-    else if (strcmp(name, "shutdown-forgotten") == 0)
-        table->shutdown = shutdown_forgotten;
     else if (strcmp(name, "write-dropped") == 0)
         table->write = write_dropped;
     else if (strcmp(name, "write-failure-ignored") == 0)

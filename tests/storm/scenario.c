@@ -159,6 +159,9 @@ static struct slice render(struct scenario *scenario, const struct scenario_clie
 static bool may_be_shown(struct scenario *scenario, const struct scenario_client *client,
                          unsigned message)
 {
+    size_t end = 0;
+    if (message < client->valid_count)
+        end = client->messages[message].start + client->messages[message].raw_size;
     if (message < client->shown)
         scenario_break(scenario, "message %u of client %u is shown twice", message, client->number);
     else if (message >= client->valid_count)
@@ -167,9 +170,9 @@ static bool may_be_shown(struct scenario *scenario, const struct scenario_client
     else if (message > client->shown)
         scenario_break(scenario, "message %u of client %u is shown, but not the one before it",
                        message, client->number);
-    else if (client->messages[message].start + client->messages[message].raw_size > client->sent)
-        scenario_break(scenario, "message %u of client %u is shown before it was sent", message,
-                       client->number);
+    else if (end > client->sent)
+        scenario_break(scenario, "message %u of client %u is shown before it was sent: %zu of %zu",
+                       message, client->number, client->sent, end);
     return !scenario->broken[0];
 }
 
@@ -268,10 +271,11 @@ static void finish_client(struct scenario *scenario, const struct scenario_clien
     if (!honest || outcome.cut_off || outcome.show_failed)
         return;
     struct sim_client_state state = sim_client_state(client->sim);
-    if (!state.accepted && (state.reset || state.refused))
-        return; /* it died in the queue, or nobody listened any more */
-    if (!state.accepted && (outcome.early || outcome.crowded || outcome.counted))
+    bool late = outcome.early && !client->queued_at_stop; /* it may have come too late */
+    if (!state.accepted && (state.aborted || outcome.crowded || outcome.counted || late))
         return;
+    if (!state.accepted)
+        scenario_break(scenario, "client %u was never accepted", client->number);
     finish_replies(scenario, client);
     if (!outcome.counted)
         finish_messages(scenario, client, outcome.early);

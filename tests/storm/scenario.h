@@ -75,6 +75,7 @@ struct scenario_client {
     size_t verified;          /* received and right */
     unsigned begun;           /* replies of which a byte has come */
     unsigned shown;           /* messages seen in what is shown */
+    bool queued_at_stop;      /* or accepted already */
     size_t arrived_at_stop;   /* bytes the server's system surely had at the stop */
     bool moving;              /* its next move is on the clock */
     bool ticking;             /* its next slow read is */

@@ -17,13 +17,18 @@
 
 #include "plant.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Every planted bug is found within so many seeds. */
 #define CONTROL_SEEDS 2000
+
+/* A run takes a millisecond; one that takes so long hangs. */
+#define HANGS_SECONDS 120
 
 struct orders {
     uint64_t from, to;
@@ -41,11 +46,53 @@ static int usage(void)
     return 2;
 }
 
+/* ---- runs that never come back ---- */
+
+static char last_words[200];
+
+/* An assertion failed, or a run hangs: say at least which. */
+static void on_death(int number)
+{
+    ssize_t written = write(STDOUT_FILENO, last_words, strlen(last_words));
+    (void)written;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* A sanitizer has found something, where the storm is built with one. */
+extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
+
+static void on_sanitizer(void)
+{
+    on_death(SIGABRT);
+}
+
+static void expect_death(void)
+{
+    signal(SIGABRT, on_death);
+    signal(SIGSEGV, on_death);
+    signal(SIGALRM, on_death);
+    if (__sanitizer_set_death_callback)
+        __sanitizer_set_death_callback(on_sanitizer);
+}
+
+static bool run_seed(const struct orders *orders, uint64_t seed, char found[STORM_TEXT_SIZE])
+{
+    snprintf(last_words, sizeof last_words,
+             "seed %llu: died (or hung for %d s)\nreplay: storm%s%s --seed %llu -v\n",
+             (unsigned long long)seed, HANGS_SECONDS, orders->plant ? " --plant " : "",
+             orders->plant ? orders->plant : "", (unsigned long long)seed);
+    alarm(HANGS_SECONDS);
+    return storm_run(seed, orders->plant, orders->verbose, found);
+}
+
+/* ---- the storm ---- */
+
 /* Run the seeds: the first that finds something, or 0. */
 static uint64_t search(const struct orders *orders, char found[STORM_TEXT_SIZE])
 {
     for (uint64_t seed = orders->from; seed <= orders->to; seed++)
-        if (!storm_run(seed, orders->plant, orders->verbose, found))
+        if (!run_seed(orders, seed, found))
             return seed;
     return 0;
 }
@@ -83,7 +130,7 @@ static bool control(struct orders orders, const struct plant *plant)
         printf("%s (%s): not found\n", plant->name, plant->what);
         return false;
     }
-    bool same = !storm_run(seed, plant->name, false, again) && strcmp(found, again) == 0;
+    bool same = !run_seed(&orders, seed, again) && strcmp(found, again) == 0;
     printf("%s (%s): found with seed %llu: %s%s\n", plant->name, plant->what,
            (unsigned long long)seed, found, same ? "" : "; and NOT REPLAYED by it");
     return same;
@@ -155,6 +202,7 @@ static bool plant_exists(const char *name)
 int main(int argc, char **argv)
 {
     struct orders orders = {.from = 1, .to = 1000};
+    expect_death();
     for (int i = 1, read; i < argc; i += read) {
         read = read_order(argv + i, &orders);
         if (read == 0)

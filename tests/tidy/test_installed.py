@@ -16,7 +16,7 @@ def installed(tmp_path_factory):
 
 
 def find(root, name):
-    found = [path for path in root.rglob(name)]
+    found = [path for path in root.rglob(name) if path.is_file()]
     assert found, f"{name} is not installed"
     return found[0]
 

@@ -673,6 +673,7 @@ static void race(struct pipes *pipes)
     struct settings settings;
     close(pipes->start[1]);
     close(pipes->end[1]);
+    watching = true; /* which takes a while between bind and listen */
     settings_init(&settings, NULL);
     address_parse(&address, "unix:gt", FAMILY_ANY, NULL);
     bool started = read(pipes->start[0], &byte, 1) == 0;

@@ -1,0 +1,87 @@
+/* ending.c: how connections close and end.
+ *
+ * Closing is a change of state: no more messages, what is due is still sent, then closing.c takes
+ * over. Ending drops everything at once; the struct stays until the engine has let go of its
+ * operations, and is then reaped at the end of a pass. So whoever holds a connection during a pass
+ * may look at its state. */
+#include "serve/server.h"
+
+void connection_drop_input(struct connection *connection)
+{
+    worker_count_memory(worker_of(connection), connection->input.capacity, 0);
+    bytes_free(&connection->input);
+}
+
+void connection_close(struct connection *connection, enum reason reason)
+{
+    if (connection->state != CONNECTION_OPEN)
+        return;
+    connection->state = CONNECTION_CLOSING;
+    connection->reason = (uint8_t)reason;
+    connection_drop_input(connection);
+}
+
+void connection_doom(struct connection *connection, enum reason reason)
+{
+    if (connection->doom == REASON_NONE)
+        connection->doom = (uint8_t)reason;
+    if (connection->output)
+        worker_mark_dirty(worker_of(connection), connection->output);
+}
+
+static void tell_end(struct connection *connection)
+{
+    gt_server *server = worker_of(connection)->server;
+    const struct reason_row *row = reason_row(connection->reason);
+    struct event_origin origin = {
+        .peer = &connection->peer, .listener = connection->listener, .reason = connection->reason};
+    tell(server, GT_EVENT_ENDED, row->fault ? GT_WARNING : GT_DETAIL, origin, "ended: %s",
+         row->text);
+}
+
+static bool lost_its_reply(const struct connection *connection)
+{
+    return connection->proven &&
+           (connection->reason == REASON_UNDELIVERED || connection->reason == REASON_WRITE_TIMEOUT);
+}
+
+void connection_end(struct connection *connection, enum reason reason)
+{
+    struct worker *worker = worker_of(connection);
+    if (connection->state == CONNECTION_ENDED)
+        return;
+    connection->state = CONNECTION_ENDED;
+    connection->reason = (uint8_t)reason;
+    connection_drop_input(connection);
+    if (connection->output)
+        output_drop(connection->output);
+    if (connection->receive.op.active)
+        engine_cancel(worker->engine, &connection->receive.op);
+    engine_timer_stop(worker->engine, &connection->timer);
+    list_remove(&connection->link);
+    list_append(&worker->ended, &connection->link);
+    worker->connection_count--;
+    worker->reply_lost |= lost_its_reply(connection);
+    if (connection->heard)
+        goal_connection_ended(&worker->server->goal);
+    tell_end(connection);
+}
+
+bool connection_reap(struct connection *connection)
+{
+    struct worker *worker = worker_of(connection);
+    if (connection->receive.op.active || output_sending(connection->output))
+        return false;
+    output_release(&connection->output);
+    engine_close(worker->engine, connection->fd, false);
+    list_remove(&connection->link);
+    settings_release(&connection->settings);
+    pool_give(&worker->connections, connection);
+    return true;
+}
+
+size_t connection_memory(const struct connection *connection)
+{
+    size_t waiting = connection->output ? connection->output->owned_bytes : 0;
+    return connection->input.capacity + waiting;
+}

@@ -1,0 +1,272 @@
+/* pass.c: what a worker does at the end of each pass, and how it comes to an end.
+ *
+ * The order at the end of a pass is promise 1: first the recorder commits what the pass has taken,
+ * then the connections whose turns are recorded send. When the recorder stays full, nothing is
+ * taken or read until it has room. When it fails, no connection that waits for it gets a reply:
+ * they end, and whoever runs the worker sees recording_failed. */
+#include "serve/pass.h"
+
+#include "serve/answer.h"
+#include "serve/server.h"
+
+static void drain_timeout(struct timer *timer, int64_t now_ns);
+
+void pass_begin(struct worker *worker)
+{
+    worker->drain_timer.fire = drain_timeout;
+    struct list *listeners = &worker->server->listeners;
+    for (struct list *link = listeners->next; link != listeners; link = link->next)
+        listener_start(list_item(link, struct listener, link), worker);
+}
+
+/* ---- room ---- */
+
+/* Whichever holds more: most, or one in the list. */
+static struct connection *greatest(struct connection *most, struct list *list)
+{
+    for (struct list *link = list->next; link != list; link = link->next) {
+        struct connection *connection = list_item(link, struct connection, link);
+        if (!most || connection_memory(connection) > connection_memory(most))
+            most = connection;
+    }
+    return most;
+}
+
+/* Over max-memory: whoever holds most of it ends. */
+static void relieve_memory(struct worker *worker)
+{
+    while (worker->memory_bytes > worker->max_memory) {
+        struct connection *most = greatest(greatest(NULL, &worker->fresh), &worker->proven);
+        if (!most || connection_memory(most) == 0)
+            return;
+        connection_end(most, REASON_MEMORY);
+    }
+}
+
+static void reap(struct worker *worker)
+{
+    struct list waiting;
+    list_init(&waiting);
+    list_splice(&waiting, &worker->ended);
+    for (struct list *link = list_take(&waiting); link; link = list_take(&waiting)) {
+        list_append(&worker->ended, link);
+        connection_reap(list_item(link, struct connection, link));
+    }
+}
+
+/* ---- recording ---- */
+
+/* The turns that the recorder has kept may be replied to. */
+static void release_recorded(struct worker *worker)
+{
+    while (!list_empty(&worker->held)) {
+        struct gt_turn *turn = list_item(worker->held.next, struct gt_turn, held);
+        if (turn->sequence > worker->recorder->recorded)
+            return;
+        list_remove(&turn->held);
+        worker_count_recorded(worker);
+        if (turn->connection)
+            worker_mark_dirty(worker, ((struct connection *)turn->connection)->output);
+        worker_move_turn(worker, turn, TURN_RECORDED);
+    }
+}
+
+/* What is held will never be recorded: it is not replied to. */
+static void fail_recording(struct worker *worker)
+{
+    worker->recording_failed = true;
+    for (struct list *link = list_take(&worker->held); link; link = list_take(&worker->held)) {
+        struct gt_turn *turn = list_item(link, struct gt_turn, held);
+        if (turn->connection)
+            connection_end(turn->connection, REASON_UNRECORDED);
+        worker_move_turn(worker, turn, TURN_RECORDED);
+    }
+}
+
+static void commit(struct worker *worker)
+{
+    struct recorder *recorder = worker->recorder;
+    if (!recorder || worker->recording_failed || worker->abandoned)
+        return;
+    worker->committed = worker->sequence;
+    recorder_commit(recorder);
+    release_recorded(worker);
+    if (recorder->failure.status)
+        fail_recording(worker);
+}
+
+/* Take messages again when the recorder has room; read no more when it has none. */
+static void adapt_intake(struct worker *worker)
+{
+    if (!worker->intake_paused)
+        return;
+    if (!recorder_full(worker->recorder)) {
+        worker->intake_paused = worker->reading_paused = false;
+        worker_each(worker, connection_go_on);
+    } else if (!worker->reading_paused) {
+        worker->reading_paused = true;
+        worker_each(worker, connection_update_reading);
+    }
+}
+
+/* ---- phases ---- */
+
+static void finish_connection(struct connection *connection)
+{
+    connection_close(connection, worker_of(connection)->finish_reason);
+    connection_go_on(connection);
+}
+
+void pass_finish(struct worker *worker, enum reason reason)
+{
+    if (worker->phase >= WORKER_FINISHING)
+        return;
+    worker->phase = WORKER_FINISHING;
+    worker->more = true;
+    worker->finish_reason = reason;
+    worker_each(worker, finish_connection);
+}
+
+static void abandon_connection(struct connection *connection)
+{
+    connection_end(connection, worker_of(connection)->finish_reason);
+}
+
+void pass_abandon(struct worker *worker, enum reason reason)
+{
+    if (worker->phase == WORKER_OVER)
+        return;
+    worker->phase = WORKER_FINISHING;
+    worker->more = true;
+    worker->abandoned = true;
+    worker->finish_reason = reason;
+    worker_each(worker, abandon_connection);
+}
+
+static void drain_timeout(struct timer *timer, int64_t now_ns)
+{
+    (void)now_ns;
+    struct worker *worker = list_item(timer, struct worker, drain_timer);
+    worker->unfinished = worker->connection_count;
+    pass_abandon(worker, REASON_DRAIN_TIMEOUT);
+}
+
+void pass_limit_drain(struct worker *worker)
+{
+    int64_t timeout = worker->server->settings.drain_timeout_ns;
+    if (timeout >= 0 && !timer_is_set(&worker->drain_timer))
+        engine_timer_set(worker->engine, &worker->drain_timer, worker->engine->now_ns + timeout);
+}
+
+void pass_drain(struct worker *worker)
+{
+    if (worker->phase == WORKER_OVER)
+        return;
+    pass_limit_drain(worker);
+    if (worker->phase == WORKER_SERVING)
+        worker->phase = WORKER_DRAINING;
+    worker->more = true;
+    worker->accepted_before = worker->accepted;
+}
+
+/* Draining: the queues are accepted empty and what has arrived is read once: two passes without a
+ * new connection; a flood does not keep it up for ever. */
+static void drain_further(struct worker *worker)
+{
+    worker->quiet_passes =
+        worker->accepted == worker->accepted_before ? worker->quiet_passes + 1 : 0;
+    worker->accepted_before = worker->accepted;
+    if (worker->quiet_passes >= 2 || ++worker->drain_passes >= 256)
+        pass_finish(worker, REASON_DRAINED);
+}
+
+static bool stop_listeners(struct worker *worker)
+{
+    bool stopped = true;
+    struct list *listeners = &worker->server->listeners;
+    for (struct list *link = listeners->next; link != listeners; link = link->next)
+        stopped &= listener_stop(list_item(link, struct listener, link));
+    return stopped;
+}
+
+/* Abandoned turns are nobody's. */
+static bool let_go_of_held(struct worker *worker)
+{
+    if (worker->recorder && !recorder_stop(worker->recorder))
+        return false;
+    for (struct list *link = list_take(&worker->held); link; link = list_take(&worker->held))
+        worker_move_turn(worker, list_item(link, struct gt_turn, held), TURN_RECORDED);
+    return true;
+}
+
+static void finish_further(struct worker *worker)
+{
+    bool stopped = stop_listeners(worker);
+    bool ended =
+        list_empty(&worker->fresh) && list_empty(&worker->proven) && list_empty(&worker->ended);
+    if (!stopped || !ended) {
+        worker->more |= worker->abandoned || !stopped || !list_empty(&worker->ended);
+        return;
+    }
+    bool let_go = list_empty(&worker->held);
+    if (worker->abandoned || worker->recording_failed)
+        let_go = let_go_of_held(worker);
+    worker->more |= worker->abandoned;
+    if (!let_go)
+        return;
+    engine_timer_stop(worker->engine, &worker->drain_timer);
+    worker->phase = WORKER_OVER;
+}
+
+/* Accept as long as there is room, or somebody who could give way. */
+static void adjust_listeners(struct worker *worker)
+{
+    bool full = worker_full(worker);
+    struct list *listeners = &worker->server->listeners;
+    for (struct list *link = listeners->next; link != listeners; link = link->next) {
+        struct listener *listener = list_item(link, struct listener, link);
+        if (full)
+            listener_pause(listener);
+        else
+            listener_resume(listener);
+    }
+}
+
+/* ---- the pass ---- */
+
+static void go_on_dirty(struct worker *worker)
+{
+    struct list dirty;
+    list_init(&dirty);
+    list_splice(&dirty, &worker->dirty);
+    for (struct list *link = list_take(&dirty); link; link = list_take(&dirty))
+        connection_go_on(list_item(link, struct output, dirty)->connection);
+}
+
+static void finish_pass(struct worker *worker)
+{
+    answer_collect(worker);
+    commit(worker);
+    go_on_dirty(worker);
+    adapt_intake(worker);
+    relieve_memory(worker);
+    if (worker->phase < WORKER_FINISHING && goal_reached(&worker->server->goal))
+        pass_finish(worker, REASON_FINISHED);
+    reap(worker);
+    adjust_listeners(worker);
+    bool uncommitted =
+        worker->recorder && !worker->recording_failed && worker->committed != worker->sequence;
+    worker->more = uncommitted || !list_empty(&worker->dirty) || worker->phase == WORKER_DRAINING;
+    if (worker->phase == WORKER_DRAINING)
+        drain_further(worker);
+    if (worker->phase == WORKER_FINISHING)
+        finish_further(worker);
+}
+
+int pass_run(struct worker *worker, int64_t wait_ns)
+{
+    worker->wall_us = 0;
+    int result = engine_pass(worker->engine, worker->more ? 0 : wait_ns);
+    finish_pass(worker);
+    return result;
+}
