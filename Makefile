@@ -14,7 +14,6 @@ PYTHON ?= /usr/bin/python3
 all: build
 
 build: $(BUILD)/build.ninja
-	@meson setup --reconfigure $(BUILD) >/dev/null
 	@meson compile -C $(BUILD) >&2
 
 $(BUILD)/build.ninja:

@@ -5,9 +5,9 @@
  * calls back from within a call: completions run inside engine_pass, on the thread that runs the
  * engine. All functions belong to that thread, engine_wake excepted.
  *
- * A pass: completions that are ready run; then it waits, at most as long as it may and never past
- * the next timer; then what happened runs; then the timers that are due. So what arrived before a
- * timer was due is seen before the timer fires.
+ * A pass: completions that are ready run; then, if there were none, it waits, at most as long as it
+ * may and never past the next timer; then what happened runs; then the timers that are due. So what
+ * arrived before a timer was due is seen before the timer fires.
  *
  * An operation that submits may be finished at once: engine_send, engine_write and engine_sync then
  * return true, op.result says how, and done is not called. Otherwise done is called later, exactly

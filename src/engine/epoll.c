@@ -268,10 +268,11 @@ static int gather(struct epoll_engine *engine, int64_t wait_ns)
     return count;
 }
 
-/* How long this pass may sleep. */
+/* How long this pass may sleep: not at all when anything was told, for its owner may want to act on
+ * it; only then can anything be due already. */
 static int64_t wait_allowed(struct epoll_engine *engine, int64_t wait_ns)
 {
-    if (engine->happened || !list_empty(&engine->due) || !list_empty(&engine->ready))
+    if (engine->happened || !list_empty(&engine->ready))
         return 0;
     int64_t next_ns = timers_next(&engine->engine.timers);
     if (next_ns == INT64_MAX)

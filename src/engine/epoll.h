@@ -26,7 +26,7 @@ struct descriptor {
         generation; /* grows as it is closed: events of its former life are not taken for new */
     uint16_t pass;  /* the pass in which its reader had its share */
     uint8_t flags;  /* enum descriptor_flag */
-    uint8_t error;  /* an errno that reading SO_ERROR took from the receive, or 0 */
+    uint8_t error;  /* an errno that SO_ERROR or a send took from the receive, or 0 */
 };
 
 enum descriptor_flag {

@@ -264,13 +264,24 @@ static int transfer_all(struct send_op *op)
     return 0;
 }
 
+/* A connection's error is told once: what the send took is kept for the receive, which would take
+ * the silence after it for the end of the stream. (EPIPE is none of that kind: the end came before
+ * it.) */
+static void keep_error(struct epoll_engine *engine, const struct send_op *op, int status)
+{
+    struct descriptor *row = epoll_row(engine, op->op.fd);
+    if (row && op->op.kind == OP_SEND && status < 0 && status != -EPIPE && status != -ENOBUFS &&
+        status != -ENOMEM)
+        row->error = (uint8_t)-status;
+}
+
 static void try_transfer(struct epoll_engine *engine, struct send_op *op)
 {
     int status = transfer_all(op);
     if (status == -EAGAIN)
-        await_or_fail(engine, &op->op, DESCRIPTOR_OUT);
-    else
-        epoll_finish(engine, &op->op, status ? status : (int64_t)op->transferred);
+        return await_or_fail(engine, &op->op, DESCRIPTOR_OUT);
+    keep_error(engine, op, status);
+    epoll_finish(engine, &op->op, status ? status : (int64_t)op->transferred);
 }
 
 /* op would block: true when it cannot even wait, and is over. */
@@ -293,6 +304,7 @@ static bool transfer_at_once(struct epoll_engine *engine, struct send_op *op)
     int status = transfer_all(op);
     if (status == -EAGAIN)
         return await_transfer(engine, op);
+    keep_error(engine, op, status);
     op->op.result = status ? status : (int64_t)op->transferred;
     return true;
 }

@@ -13,10 +13,10 @@
 #include <assert.h>
 #include <errno.h>
 
-static void list_put(struct sim *sim, struct list *list, struct op *op)
+static void list_put(struct sim *sim, struct list *list, struct op *op, bool may_be_first)
 {
     list_remove(&op->link);
-    if (sim_happens(sim, sim->faults.shuffle))
+    if (may_be_first && sim_happens(sim, sim->faults.shuffle))
         list_prepend(list, &op->link);
     else
         list_append(list, &op->link);
@@ -25,7 +25,7 @@ static void list_put(struct sim *sim, struct list *list, struct op *op)
 void sim_try(struct sim *sim, struct op *op)
 {
     if (op && op->phase != PHASE_DUE && list_empty(&op->link))
-        list_put(sim, &sim->tries, op);
+        list_put(sim, &sim->tries, op, true);
 }
 
 void sim_try_output(struct descriptor *descriptor)
@@ -39,7 +39,8 @@ void sim_finish(struct descriptor *descriptor, struct op *op, int64_t result)
     assert(op->active && op->phase != PHASE_DUE);
     op->phase = PHASE_DUE;
     op->result = result;
-    list_put(descriptor->sim, &descriptor->sim->due, op);
+    /* The end of the input that follows a failed send must not be told before it. */
+    list_put(descriptor->sim, &descriptor->sim->due, op, result > 0);
 }
 
 static void op_begin(struct descriptor *descriptor, struct op *op, enum op_kind kind)

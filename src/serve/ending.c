@@ -61,6 +61,7 @@ void connection_end(struct connection *connection, enum reason reason)
     list_remove(&connection->link);
     list_append(&worker->ended, &connection->link);
     worker->connection_count--;
+    worker->ended_count++;
     worker->reply_lost |= lost_its_reply(connection);
     if (connection->heard)
         goal_connection_ended(&worker->server->goal);
@@ -75,6 +76,7 @@ bool connection_reap(struct connection *connection)
     output_release(&connection->output);
     engine_close(worker->engine, connection->fd, false);
     list_remove(&connection->link);
+    worker->ended_count--;
     settings_release(&connection->settings);
     pool_give(&worker->connections, connection);
     return true;

@@ -14,6 +14,9 @@
 
 #define RETRY_NS INT64_C(100000000)
 
+/* Who gives way keeps its descriptor until the pass ends: so many of them may wait for that. */
+#define ENDED_MOST 16
+
 static void accept_done(struct op *op, int64_t result);
 static void retry(struct timer *timer, int64_t now_ns);
 
@@ -96,7 +99,7 @@ static void accepted(struct listener *listener, int fd)
     make_room(worker);
     if (!connection_open(listener, fd, &listener->accept.peer))
         pause_for_want(listener, ENOMEM);
-    else if (worker_full(worker))
+    else if (worker_full(worker) || worker->ended_count >= ENDED_MOST)
         listener_pause(listener);
 }
 

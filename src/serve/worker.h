@@ -47,6 +47,7 @@ struct worker {
     struct list dirty;         /* outputs whose connections may go on */
     struct list held;          /* turns that wait for the recorder, in order */
     unsigned connection_count; /* open, closing, lingering */
+    unsigned ended_count;      /* ended, their descriptors still open */
     unsigned max_connections;
     size_t memory_bytes; /* unfinished messages and waiting replies */
     size_t max_memory;

@@ -154,7 +154,7 @@ static void choose_network(const struct dice *dice)
     faults->packet_most = (size_t)between(dice, 20, 20000);
     faults->window_to_server = (size_t)between(dice, 500, 100000);
     faults->window_to_client = (size_t)between(dice, 500, 100000);
-    faults->send_buffer = (size_t)between(dice, 500, 100000);
+    faults->send_buffer = (size_t)between(dice, 500, in_some(dice, 20) ? 1000000 : 100000);
     if (in_some(dice, 10))
         faults->descriptors_most = (unsigned)between(dice, 3, 10);
     if (in_some(dice, 30))
@@ -182,14 +182,29 @@ static void choose_disk(const struct dice *dice)
     }
 }
 
+/* More than the server wants to hold while a slow reader looks at what is shown. */
+static void choose_flood(const struct dice *dice)
+{
+    struct scenario_plan *plan = &dice->choice->plan;
+    plan->size_most = 60000;
+    plan->messages_most = 30;
+    plan->clients = 10;
+    plan->begin_ns = 10 * MS;
+    dice->choice->show = SHOWN_SLOWLY;
+    dice->engine->receive_size = 65536;
+    sim_faults(dice->engine)->tiny_packet = 0;
+}
+
 static void choose_clients(const struct dice *dice)
 {
     struct scenario_plan *plan = &dice->choice->plan;
     bool long_replies = plan->reply_text.size > 1000 || plan->greeting.size > 1000;
     plan->clients = (unsigned)between(dice, 1, in_some(dice, 10) && !long_replies ? 40 : 10);
-    plan->messages_most = (unsigned)between(dice, 1, long_replies ? 5 : 20);
+    plan->messages_most = (unsigned)between(dice, 1, long_replies && in_some(dice, 80) ? 5 : 20);
     plan->size_most = (size_t)between(dice, 20, in_some(dice, 10) ? 5000 : 200);
     plan->begin_ns = between(dice, 1, 300) * MS;
+    if (in_some(dice, 2) && !long_replies && plan->max_message > 20000)
+        choose_flood(dice);
 }
 
 void choose(struct choice *choice, struct engine *engine, gt_server *server)

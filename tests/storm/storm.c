@@ -3,6 +3,7 @@
  *     storm [SEEDS]            seeds 1 to SEEDS (1000)
  *     storm --seeds FROM-TO
  *     storm --seed N [-v]      one run, told in full with -v
+ *     storm -k ...             go on after a failure
  *     storm --controls         put in each planted bug in turn: the storm must find every one
  *     storm --plant NAME ...   any of the above with that bug put in
  *
@@ -34,12 +35,14 @@ struct orders {
     uint64_t from, to;
     bool verbose;
     bool controls;
+    bool on;           /* go on after a failure */
     const char *plant; /* or NULL */
 };
 
 static int usage(void)
 {
-    fputs("usage: storm [--plant NAME] [SEEDS | --seeds FROM-TO | --seed N [-v] | --controls]\n",
+    fputs("usage: storm [-k] [--plant NAME] [SEEDS | --seeds FROM-TO | --seed N [-v]]\n"
+          "       storm --controls\n",
           stderr);
     for (const struct plant *plant = plants; plant->name; plant++)
         fprintf(stderr, "  %-22s %s\n", plant->name, plant->what);
@@ -88,36 +91,40 @@ static bool run_seed(const struct orders *orders, uint64_t seed, char found[STOR
 
 /* ---- the storm ---- */
 
-/* Run the seeds: the first that finds something, or 0. */
-static uint64_t search(const struct orders *orders, char found[STORM_TEXT_SIZE])
+/* Run the seeds from one on: the first that finds something, or 0. */
+static uint64_t search(const struct orders *orders, uint64_t from, char found[STORM_TEXT_SIZE])
 {
-    for (uint64_t seed = orders->from; seed <= orders->to; seed++)
+    for (uint64_t seed = from; seed <= orders->to; seed++)
         if (!run_seed(orders, seed, found))
             return seed;
     return 0;
 }
 
-static void print_replay(const struct orders *orders, uint64_t seed)
+static void print_found(const struct orders *orders, uint64_t seed, const char *found)
 {
+    printf("seed %llu: %s\n", (unsigned long long)seed, found);
     printf("replay: storm%s%s --seed %llu -v\n", orders->plant ? " --plant " : "",
            orders->plant ? orders->plant : "", (unsigned long long)seed);
+    fflush(stdout);
 }
 
 static int storm(const struct orders *orders)
 {
     char found[STORM_TEXT_SIZE];
     clock_t start = clock();
-    uint64_t seed = search(orders, found);
-    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    if (seed) {
-        printf("seed %llu: %s\n", (unsigned long long)seed, found);
-        print_replay(orders, seed);
-        return 1;
-    }
     uint64_t count = orders->to - orders->from + 1;
-    printf("storm: %llu seeds, nothing found (%.0f a second of CPU)\n", (unsigned long long)count,
+    unsigned failures = 0;
+    for (uint64_t seed = orders->from; (seed = search(orders, seed, found)) > 0; seed++) {
+        print_found(orders, seed, found);
+        failures++;
+        if (!orders->on)
+            return 1;
+    }
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    printf("storm: %llu seeds, %u failures (%.0f seeds a second of CPU)\n",
+           (unsigned long long)count, failures,
            (double)count / (seconds > 0.001 ? seconds : 0.001));
-    return 0;
+    return failures ? 1 : 0;
 }
 
 /* Put in one bug: it must be found, and its seed must find the same again. */
@@ -125,7 +132,7 @@ static bool control(struct orders orders, const struct plant *plant)
 {
     char found[STORM_TEXT_SIZE], again[STORM_TEXT_SIZE];
     orders.plant = plant->name;
-    uint64_t seed = search(&orders, found);
+    uint64_t seed = search(&orders, orders.from, found);
     if (seed == 0) {
         printf("%s (%s): not found\n", plant->name, plant->what);
         return false;
@@ -168,6 +175,10 @@ static int read_order(char **arguments, struct orders *orders)
     const char *word = arguments[0], *value = arguments[1];
     if (strcmp(word, "-v") == 0) {
         orders->verbose = true;
+        return 1;
+    }
+    if (strcmp(word, "-k") == 0) {
+        orders->on = true;
         return 1;
     }
     if (strcmp(word, "--controls") == 0) {

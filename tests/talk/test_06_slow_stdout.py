@@ -36,11 +36,8 @@ class Stuck:
         return sum(client.rest.count(b"\n") for client in self.clients)
 
     def fill(self):
-        """Wait until the pipe is full."""
-        poll = select.poll()
-        poll.register(self.record, select.POLLIN)
-        while bytes_waiting(self.record) < PAGE - self.shown_size:
-            assert poll.poll(PATIENCE * 1000)
+        """Wait until something is shown: the page is full then, or will be, for not all fit into it."""
+        assert wait_readable(self.record)
 
     def close(self):
         for client in self.clients:
@@ -66,6 +63,29 @@ def test_no_reply_for_what_is_not_shown_and_all_when_reading_goes_on(goodtalk, p
     assert numbers(shown) == list(range(20))
     stuck.close()
     assert stuck.talk.stop() == 0
+
+
+def test_a_count_is_reached_when_the_last_message_has_been_shown(goodtalk, pipe):
+    stuck = Stuck(goodtalk, pipe, "-n", "20")
+    stuck.fill()
+    assert stuck.talk.process.poll() is None
+    record = Collector(os.dup(stuck.record))
+    assert all(client.everything() == REPLY for client in stuck.clients)
+    stuck.close()
+    assert stuck.talk.ended() == 0
+    assert numbers(record.everything()) == list(range(20))
+
+
+def test_a_reader_that_goes_while_it_is_slow(goodtalk, pipe):
+    stuck = Stuck(goodtalk, pipe, "-k")
+    stuck.fill()
+    shown = read_now(stuck.record)  # it may write a little more until the reader has gone
+    pipe.close_read()
+    replied = [client for client in stuck.clients if client.everything() == REPLY]
+    assert stuck.talk.ended() == 1
+    assert "EPIPE" in stuck.talk.said()
+    assert len(replied) * stuck.shown_size <= len(shown) + PAGE
+    stuck.close()
 
 
 def test_control_replies_for_what_is_not_shown(fake, pipe):

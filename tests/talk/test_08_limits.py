@@ -1,11 +1,12 @@
 """Limits: silent, slow, greedy and too many peers lose their connection, nobody else anything."""
+import contextlib
 import os
 import resource
 import subprocess
 import time
 
 import pytest
-from goodtalk_talk import REPLY, Client, Program, wait_readable
+from goodtalk_talk import REPLY, Client, Program, until, wait_readable
 
 BIG = 64 << 20
 
@@ -132,6 +133,16 @@ def test_when_memory_is_spent_the_one_that_holds_most_goes(goodtalk):
     assert talk.shown() == [b"m" * 300_000]
 
 
+def test_a_fixed_reply_is_shared_and_does_not_count(goodtalk, tmp_path):
+    (tmp_path / "reply").write_bytes(b"r" * 3_000_000)
+    talk = goodtalk("-k", "--close", "--max-memory", "1MiB", "--reply-file", tmp_path / "reply")
+    clients = [Client(talk.port).send(b"hello\n") for _ in range(10)]
+    for client in clients:
+        assert len(client.everything()) == 3_000_000
+        client.socket.close()
+    assert talk.stop() == 0
+
+
 def test_small_messages_with_long_replies_that_nobody_reads(goodtalk):
     """A two-byte message asks for a 2,000-byte reply, and again, and again."""
     environment = dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=1")
@@ -150,10 +161,24 @@ def test_small_messages_with_long_replies_that_nobody_reads(goodtalk):
 # ---- no descriptors left ----
 
 
-def check_no_spinning(program, seconds=0.6):
-    """Over some time it uses next to no CPU: a loop would use most of one."""
+@contextlib.contextmanager
+def spinner():
+    """A program that spins."""
+    spinning = Program.__new__(Program)
+    spinning.process = subprocess.Popen(["sh", "-c", "while :; do :; done"])
+    spinning.pid = spinning.process.pid
+    try:
+        yield spinning
+    finally:
+        spinning.process.kill()
+        spinning.process.wait()
+
+
+def check_no_spinning(program):
+    """While a loop beside it uses 0.3 s of CPU it uses next to none: it would get as much."""
     before = program.cpu_seconds()
-    time.sleep(seconds)
+    with spinner() as beside:
+        until(lambda: beside.cpu_seconds() >= 0.3, "a loop using CPU")
     assert program.cpu_seconds() - before <= 0.1
 
 
@@ -178,14 +203,8 @@ def test_out_of_descriptors(goodtalk):
 
 
 def test_control_a_program_that_spins():
-    with subprocess.Popen(["sh", "-c", "while :; do :; done"]) as process:
-        spinning = Program.__new__(Program)
-        spinning.pid = process.pid
-        try:
-            with pytest.raises(AssertionError):
-                check_no_spinning(spinning)
-        finally:
-            process.kill()
+    with spinner() as spinning, pytest.raises(AssertionError):
+        check_no_spinning(spinning)
 
 
 def test_few_descriptors_from_the_start(goodtalk):

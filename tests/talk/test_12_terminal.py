@@ -3,13 +3,14 @@ import fcntl
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
 import termios
 
 import pytest
-from goodtalk_talk import GOODTALK, PATIENCE, REPLY, Client, Collector, say, wait_readable
+from goodtalk_talk import GOODTALK, PATIENCE, REPLY, Client, Collector, say, until, wait_readable
 from test_06_what_is_shown import check_fit_for_a_terminal
 
 SEQUENCES = [b"\x1b[2J", b"\x1b[31mred\x1b[0m", b"\x1b]0;title\x07", b"\x1b]52;c;ZXZpbA==\x1b\\",
@@ -26,6 +27,7 @@ class Terminal:
 
     def __init__(self, *arguments, ready=True):
         self.master, slave = pty.openpty()
+        self.name = os.ttyname(slave)
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         read, write = os.pipe()
         extra = ["--ready", f"fd:{write}"] if ready else []
@@ -39,6 +41,15 @@ class Terminal:
 
     def key(self, byte):
         os.write(self.master, byte)
+
+    def stop_output(self):
+        """Ctrl-S, and wait until it has its effect: the terminal takes no more."""
+        self.key(b"\x13")
+        slave = os.open(self.name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        poll = select.poll()
+        poll.register(slave, select.POLLOUT)
+        until(lambda: not poll.poll(0), "Ctrl-S stopping the output")
+        os.close(slave)
 
     def screen(self):
         """Begin to read what it writes."""
@@ -127,7 +138,7 @@ def test_a_terminal_nobody_reads_slows_the_intake_and_ctrl_c_ends_it(terminal):
 def test_ctrl_s_stops_and_ctrl_q_goes_on(terminal):
     window = terminal("-k", "-s", "raw", "0")
     screen = window.screen()
-    window.key(b"\x13")
+    window.stop_output()
     with Client(window.port) as client:
         client.send(b"held back\n")
         assert not wait_readable(client.socket.fileno(), 0.2)
@@ -142,7 +153,7 @@ def test_ctrl_s_stops_and_ctrl_q_goes_on(terminal):
 def test_ctrl_s_then_ctrl_c(terminal):
     window = terminal("-k", "0")
     screen = window.screen()
-    window.key(b"\x13")
+    window.stop_output()
     with Client(window.port) as client:
         client.send(b"held back\n")
         window.key(b"\x03")

@@ -227,6 +227,11 @@ static void tells_of_a_failed_connection(struct world *world)
     UNTIL(world, side.endings == 2);
     assert_int_equal(side.end, -ECONNRESET);
     side_close(&side);
+    client = side_open(&side, world); /* with the same number, perhaps; not with its past */
+    assert_int_equal(engine_unacknowledged(world->engine, side.fd), 0);
+    client_says(world, client, "hello", 5);
+    UNTIL(world, side.bytes.size == 5);
+    side_close(&side);
 }
 
 /* ---- write and sync ---- */

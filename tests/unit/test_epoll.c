@@ -205,6 +205,72 @@ static void tells_epoll_only_what_it_must(void **state)
     side_close(&side);
 }
 
+/* ---- news of another life ---- */
+
+static struct side *victim, *heir;
+
+/* Close the victim, whose peer's end is the next event, and give its number away. */
+static void inherit(struct side *side)
+{
+    int number = victim->fd;
+    engine_close(side->world->engine, number, false);
+    assert_int_equal(dup2(side->world->listener, number), number);
+    side_init(heir, side->world, number);
+    engine_receive(side->world->engine, &heir->receive, number);
+    side->heard = NULL;
+}
+
+static void ignores_events_of_a_former_life(void **state)
+{
+    struct world *world = *state;
+    struct side loud, silent, next;
+    int loud_client = side_open(&loud, world);
+    int silent_client = side_open(&silent, world);
+    steps(world, 5);
+    side_end(&silent);
+    steps(world, 5);
+    victim = &silent;
+    heir = &next;
+    loud.heard = inherit;
+    client_says(world, loud_client, "hello", 5);
+    world->table->client_close(world, silent_client);
+    step(world);
+    assert_int_equal(loud.bytes.size, 5);
+    assert_int_equal(epoll_row(epoll_of(world->engine), next.fd)->flags & DESCRIPTOR_ENDED, 0);
+    side_close(&next);
+    side_close(&loud);
+}
+
+static struct side far;
+
+/* Make the table of descriptors move. */
+static void submit_far_away(struct side *side)
+{
+    side_init(&far, side->world, 100000);
+    engine_receive(side->world->engine, &far.receive, far.fd);
+    side->heard = NULL;
+}
+
+/* An event for reader and writer both: the first one's done moves the table under the second. */
+static void lets_the_table_move(void **state)
+{
+    struct world *world = *state;
+    struct side side;
+    uint8_t *said = noise(4096 * KIB);
+    int client = side_open(&side, world);
+    world->table->client_read(world, client, false);
+    side_send(&side, said, 4096 * KIB);
+    steps(world, 5);
+    side.heard = submit_far_away;
+    world->table->client_read(world, client, true);
+    client_says(world, client, "hello", 5);
+    client_hears(world, client, said, 4096 * KIB);
+    UNTIL(world, !side.sending && far.endings == 1);
+    assert_int_equal(far.end, -EBADF);
+    side_close(&side);
+    free(said);
+}
+
 /* ---- what epoll does not take ---- */
 
 static void tries_again_what_epoll_refuses(void **state)
@@ -270,6 +336,26 @@ static void writes_gently_to_a_blocking_stream(void **state)
     free(said);
 }
 
+/* A socket in blocking mode neither blocks us nor kills us when its reader has gone. */
+static void writes_to_a_blocking_socket(void **state)
+{
+    struct world *world = *state;
+    struct side side;
+    int ends[2];
+    uint8_t *said = noise(4096 * KIB);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    side_init(&side, world, ends[0]);
+    side_write(&side, WRITE_SOCKET, said, 4096 * KIB);
+    assert_true(side.sending);
+    signal(SIGPIPE, SIG_DFL);
+    close(ends[1]);
+    UNTIL(world, !side.sending);
+    assert_int_equal(side.sent, -EPIPE);
+    signal(SIGPIPE, SIG_IGN);
+    side_close(&side);
+    free(said);
+}
+
 /* Where memory is out, the operation says so. (Sanitizers need the address space for themselves.)
  */
 static void survives_running_out_of_memory(void **state)
@@ -285,11 +371,30 @@ static void survives_running_out_of_memory(void **state)
     assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
     side_receive(&side);
     assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    side_cancel(&side, &side.receive.op); /* too late: it is over already */
     UNTIL(world, side.endings == 1);
     assert_int_equal(side.end, -ENOMEM);
 #else
     (void)state;
 #endif
+}
+
+/* The kernel tells a reset once. A send that met it must not leave the receive with a clean end. */
+static void tells_a_reset_to_both(void **state)
+{
+    struct world *world = *state;
+    struct side side;
+    int client = side_open(&side, world);
+    side_cancel(&side, &side.receive.op);
+    UNTIL(world, side.endings == 1);
+    world->table->client_reset(world, client);
+    steps(world, 5);
+    side_send(&side, "hello", 5);
+    assert_int_equal(side.sent, -ECONNRESET);
+    side_receive(&side);
+    UNTIL(world, side.endings == 2);
+    assert_int_equal(side.end, -ECONNRESET);
+    side_close(&side);
 }
 
 /* ---- waiting ---- */
@@ -403,9 +508,13 @@ int main(void)
         TCP(accepts_from_a_blocking_listener),
         TCP(leaves_a_listener_to_others),
         TCP(tells_epoll_only_what_it_must),
+        UNIX(ignores_events_of_a_former_life),
+        UNIX(lets_the_table_move),
         TCP(tries_again_what_epoll_refuses),
         TCP(tells_of_a_bad_descriptor),
+        TCP(tells_a_reset_to_both),
         TCP(writes_gently_to_a_blocking_stream),
+        TCP(writes_to_a_blocking_socket),
         TCP(survives_running_out_of_memory),
         UNIX(fetches_everything_before_a_timer),
         TCP(waits_in_milliseconds_too),
