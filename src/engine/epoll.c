@@ -26,137 +26,16 @@
 #define SECOND_NS      1000000000
 #define MILLISECOND_NS 1000000
 
-#define WAKE_DATA     UINT64_MAX /* the event data of wake_fd: no descriptor is numbered like that */
-#define BATCHES_MAX   64 /* full batches of events fetched before timers fire all the same */
-#define TABLE_MINIMUM 64
+#define WAKE_DATA   UINT64_MAX /* the event data of wake_fd: no descriptor is numbered like that */
+#define BATCHES_MAX 64         /* full batches of events fetched before timers fire all the same */
 
-static uint64_t event_data(uint32_t generation, int fd)
-{
-    return (uint64_t)generation << 32 | (uint32_t)fd;
-}
-
-/* ---- descriptors ---- */
-
-static int table_grow(struct epoll_engine *engine, int fd)
-{
-    size_t count = engine->descriptor_count ? engine->descriptor_count : TABLE_MINIMUM;
-    while (count <= (size_t)fd)
-        count *= 2;
-    struct descriptor *grown = realloc(engine->descriptors, count * sizeof *grown);
-    if (!grown)
-        return -ENOMEM;
-    size_t added = count - engine->descriptor_count;
-    memset(grown + engine->descriptor_count, 0, added * sizeof *grown);
-    engine->descriptors = grown;
-    engine->descriptor_count = count;
-    return 0;
-}
-
-void epoll_forget(struct epoll_engine *engine, int fd)
-{
-    struct descriptor *row = epoll_row(engine, fd);
-    if (!row)
-        return;
-    assert(!row->reader && !row->writer);
-    row->generation++;
-    row->flags = 0;
-    row->error = 0;
-}
-
-/* Tell epoll what to watch. A descriptor that was closed behind our back, or that came back under
- * the same number, makes the table wrong about "new" or "known": then it is the other one. */
-static int watch(struct epoll_engine *engine, struct descriptor *row, int fd, uint8_t flags)
-{
-    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET};
-    event.data.u64 = event_data(row->generation, fd);
-    if (flags & DESCRIPTOR_IN)
-        event.events |= EPOLLIN;
-    if (flags & DESCRIPTOR_OUT)
-        event.events |= EPOLLOUT;
-    bool known = row->flags & (DESCRIPTOR_IN | DESCRIPTOR_OUT);
-    if (epoll_ctl(engine->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0)
-        return 0;
-    if (errno != (known ? ENOENT : EEXIST))
-        return -errno;
-    return epoll_ctl(engine->epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) ? -errno
-                                                                                          : 0;
-}
-
-/* EPOLLOUT is asked for only once a send had to wait: a Unix socket tells that edge each time its
- * peer reads, which would wake us for every reply. */
-int epoll_await(struct epoll_engine *engine, struct op *op, uint8_t flag)
-{
-    struct descriptor *row = epoll_row(engine, op->fd);
-    if (!(row->flags & (flag | DESCRIPTOR_REFUSED))) {
-        uint8_t watched = row->flags & (DESCRIPTOR_IN | DESCRIPTOR_OUT);
-        int status = watch(engine, row, op->fd, watched | flag);
-        if (status && status != -EPERM)
-            return status;
-        row->flags |= status ? DESCRIPTOR_REFUSED : flag;
-    }
-    list_remove(&op->link);
-    if (row->flags & DESCRIPTOR_REFUSED)
-        list_append(&engine->ready, &op->link);
-    return 0;
-}
-
-/* ---- the life of an operation ---- */
-
-static struct op **row_place(struct descriptor *row, enum op_kind kind)
-{
-    return kind == OP_ACCEPT || kind == OP_RECEIVE ? &row->reader : &row->writer;
-}
-
-struct descriptor *epoll_begin(struct epoll_engine *engine, struct op *op, enum op_kind kind,
-                               int fd)
-{
-    op->fd = fd;
-    op->kind = (uint8_t)kind;
-    op->active = true;
-    list_init(&op->link);
-    engine->active++;
-    if ((size_t)fd >= engine->descriptor_count && table_grow(engine, fd))
-        return NULL;
-    struct descriptor *row = epoll_row(engine, fd);
-    struct op **place = row_place(row, kind);
-    assert(!*place);
-    *place = op;
-    return row;
-}
-
-void epoll_end(struct epoll_engine *engine, struct op *op, int64_t result)
-{
-    struct descriptor *row = epoll_row(engine, op->fd);
-    if (row && *row_place(row, op->kind) == op)
-        *row_place(row, op->kind) = NULL;
-    list_remove(&op->link);
-    op->result = result;
-    op->active = false;
-    engine->active--;
-}
-
-void epoll_finish(struct epoll_engine *engine, struct op *op, int64_t result)
-{
-    epoll_end(engine, op, result);
-    engine->happened = true;
-    op->done(op, result);
-}
-
-void epoll_finish_later(struct epoll_engine *engine, struct op *op, int64_t result)
-{
-    op->phase |= PHASE_DUE;
-    op->result = result;
-    list_remove(&op->link);
-    list_append(&engine->due, &op->link);
-}
+/* ---- a pass ---- */
 
 static void epoll_cancel(struct engine *base, struct op *op)
 {
     if (!(op->phase & PHASE_DUE))
         epoll_finish_later(epoll_of(base), op, -ECANCELED);
 }
-
-/* ---- a pass ---- */
 
 static void run_due(struct epoll_engine *engine)
 {

@@ -1,4 +1,5 @@
-/* epoll.h: what the two halves of the epoll engine share: epoll.c waits, epoll_io.c does the work.
+/* epoll.h: what the three parts of the epoll engine share. epoll.c waits and has epoll_io.c do
+ * the work; both let epoll_operation.c keep the books.
  *
  * Every operation is first tried, and waits only when it would block. A descriptor is made known to
  * epoll at that moment, once, edge-triggered: a conversation whose bytes are always there already
@@ -13,10 +14,11 @@
 #include <stdatomic.h>
 #include <sys/epoll.h>
 
-#define EPOLL_EVENTS_MAX  256 /* events fetched at once */
-#define EPOLL_ACCEPTS_MAX 64  /* connections accepted per listener and pass */
-#define EPOLL_RECEIVE_SIZE                                                                         \
-    (64 * 1024) /* bytes; the one buffer all receives share, hot in the cache */
+/* Events fetched at once; connections accepted per listener and pass; bytes of the one buffer that
+ * all receives share, hot in the cache. */
+#define EPOLL_EVENTS_MAX   256
+#define EPOLL_ACCEPTS_MAX  64
+#define EPOLL_RECEIVE_SIZE (64 * 1024)
 
 /* What is known of a descriptor: 24 bytes each, in a table by number. */
 struct descriptor {
@@ -62,8 +64,7 @@ struct epoll_engine {
     struct epoll_event events[EPOLL_EVENTS_MAX];
 };
 
-/* epoll.c, for epoll_io.c -------------------------------------------------------------------------
- */
+/* ---- epoll_operation.c ---- */
 
 static inline struct epoll_engine *epoll_of(struct engine *engine)
 {
@@ -97,8 +98,7 @@ int epoll_await(struct epoll_engine *engine, struct op *op, uint8_t flag);
 /* fd starts a new life: nothing known of it. */
 void epoll_forget(struct epoll_engine *engine, int fd);
 
-/* epoll_io.c, for epoll.c -------------------------------------------------------------------------
- */
+/* ---- epoll_io.c ---- */
 
 /* Try an active operation that is not due, and call done where there is a result. */
 void epoll_try(struct epoll_engine *engine, struct op *op);

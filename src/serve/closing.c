@@ -8,8 +8,9 @@
  *     2 s have passed since it acknowledged; or
  *     write-timeout has passed without any acknowledgement: the reply is given up.
  *
- * A peer that has ended its stream has nothing left that could cause a reset: then the close is
- * immediate, but for a one-shot, whose exit status says whether the reply arrived. */
+ * A peer that was sent nothing gets the same courtesy, from its second point on: an end of stream,
+ * not a reset. A peer that has ended its stream has nothing left that could cause a reset: then the
+ * close is immediate, but for a one-shot, whose exit status says whether the reply arrived. */
 #include "serve/server.h"
 
 #define QUIET_NS   INT64_C(200000000)
@@ -24,16 +25,16 @@ void closing_begin(struct connection *connection)
 {
     struct engine *engine = worker_of(connection)->engine;
     bool certain = connection->end_of_stream && !must_confirm(connection);
-    if (!connection->spoken || certain || !output_need(connection)) {
+    if (certain || !output_need(connection)) {
         connection_end(connection, connection->reason);
         return;
     }
     if (engine_shutdown(engine, connection->fd) < 0) {
-        connection_end(connection, REASON_UNDELIVERED);
+        connection_end(connection, connection->spoken ? REASON_UNDELIVERED : connection->reason);
         return;
     }
     connection->state = CONNECTION_LINGERING;
-    connection->started_ns = 0;
+    connection->started_ns = connection->spoken ? 0 : engine->now_ns;
     connection->active_ns = engine->now_ns;
     closing_look(connection);
 }

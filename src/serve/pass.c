@@ -158,15 +158,22 @@ void pass_limit_drain(struct worker *worker)
         engine_timer_set(worker->engine, &worker->drain_timer, worker->engine->now_ns + timeout);
 }
 
+static void begin_draining(struct worker *worker, enum reason reason)
+{
+    if (worker->phase != WORKER_SERVING)
+        return;
+    worker->phase = WORKER_DRAINING;
+    worker->more = true;
+    worker->finish_reason = (uint8_t)reason;
+    worker->accepted_before = worker->accepted;
+}
+
 void pass_drain(struct worker *worker)
 {
     if (worker->phase == WORKER_OVER)
         return;
     pass_limit_drain(worker);
-    if (worker->phase == WORKER_SERVING)
-        worker->phase = WORKER_DRAINING;
-    worker->more = true;
-    worker->accepted_before = worker->accepted;
+    begin_draining(worker, REASON_DRAINED);
 }
 
 /* Draining: the queues are accepted empty and what has arrived is read once: two passes without a
@@ -177,7 +184,7 @@ static void drain_further(struct worker *worker)
         worker->accepted == worker->accepted_before ? worker->quiet_passes + 1 : 0;
     worker->accepted_before = worker->accepted;
     if (worker->quiet_passes >= 2 || ++worker->drain_passes >= 256)
-        pass_finish(worker, REASON_DRAINED);
+        pass_finish(worker, worker->finish_reason);
 }
 
 static bool stop_listeners(struct worker *worker)
@@ -250,8 +257,8 @@ static void finish_pass(struct worker *worker)
     go_on_dirty(worker);
     adapt_intake(worker);
     relieve_memory(worker);
-    if (worker->phase < WORKER_FINISHING && goal_reached(&worker->server->goal))
-        pass_finish(worker, REASON_FINISHED);
+    if (goal_reached(&worker->server->goal))
+        begin_draining(worker, REASON_FINISHED);
     reap(worker);
     adjust_listeners(worker);
     bool uncommitted =

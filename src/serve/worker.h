@@ -6,7 +6,8 @@
  * worker is an object: there is one now, more later.
  *
  *     SERVING    everything
- *     DRAINING   told to stop: listening queues are accepted empty, what has arrived is taken
+ *     DRAINING   told to stop, or the goal is reached: listening queues are accepted empty, what has
+ *                arrived is taken as far as it may be
  *     FINISHING  nothing is taken any more; what is in hand is finished
  *     OVER       nothing is left */
 #ifndef SERVE_WORKER_H

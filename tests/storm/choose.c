@@ -172,6 +172,7 @@ static void choose_disk(const struct dice *dice)
                           : die <= 92 ? SHOWN_ON_FAILING
                                       : SHOWN_TO_LEAVING;
     dice->choice->show = show;
+    dice->choice->capacity = (size_t)between(dice, 1, in_some(dice, 50) ? 65536 : 1000);
     if (show == SHOWN_LATER) {
         faults->write_later = (double)between(dice, 1, 100) / 100;
         faults->write_short = (double)between(dice, 1, 100) / 200;
@@ -187,10 +188,11 @@ static void choose_flood(const struct dice *dice)
 {
     struct scenario_plan *plan = &dice->choice->plan;
     plan->size_most = 60000;
-    plan->messages_most = 30;
-    plan->clients = 10;
+    plan->messages_most = 12;
+    plan->clients = 8;
     plan->begin_ns = 10 * MS;
     dice->choice->show = SHOWN_SLOWLY;
+    dice->choice->capacity = 65536;
     dice->engine->receive_size = 65536;
     sim_faults(dice->engine)->tiny_packet = 0;
 }
@@ -203,7 +205,7 @@ static void choose_clients(const struct dice *dice)
     plan->messages_most = (unsigned)between(dice, 1, long_replies && in_some(dice, 80) ? 5 : 20);
     plan->size_most = (size_t)between(dice, 20, in_some(dice, 10) ? 5000 : 200);
     plan->begin_ns = between(dice, 1, 300) * MS;
-    if (in_some(dice, 2) && !long_replies && plan->max_message > 20000)
+    if (in_some(dice, 1) && !long_replies && plan->max_message > 20000)
         choose_flood(dice);
 }
 
@@ -235,7 +237,7 @@ int choose_shown(const struct choice *choice, struct engine *engine)
 {
     if (shown_in_file(choice->show))
         return sim_file(engine);
-    return sim_stream(engine, (size_t)sim_random(engine, 1, 65536));
+    return sim_stream(engine, choice->capacity);
 }
 
 static void reader_goes_on(void *context, uint64_t stream)
@@ -248,13 +250,18 @@ static void reader_leaves(void *context, uint64_t stream)
     sim_stream_leave(context, (int)stream);
 }
 
+/* The reader needs up to some seconds for everything. */
 void choose_pace(const struct choice *choice, struct engine *engine, int shown_fd, size_t size)
 {
     int64_t reads = sim_random(engine, 5, 200);
     size_t most = size * 3 / (size_t)reads + 1;
+    if (most > choice->capacity)
+        most = choice->capacity;
+    int64_t longest_ns = 4000 * MS / ((int64_t)(size * 2 / most) + 1);
+    int64_t interval_ns = sim_random(engine, 1, longest_ns < 10 * MS ? longest_ns : 10 * MS);
     int64_t moment_ns = sim_random(engine, 0, choice->plan.begin_ns * 2);
     if (choice->show == SHOWN_SLOWLY || choice->show == SHOWN_TO_LEAVING)
-        sim_stream_pace(engine, shown_fd, most, sim_random(engine, 1, 10) * MS);
+        sim_stream_pace(engine, shown_fd, most, interval_ns);
     if (choice->show == SHOWN_TO_LEAVING)
         sim_after(engine, moment_ns, reader_leaves, engine, (uint64_t)shown_fd);
     if (choice->show == SHOWN_WITH_A_GAP) {

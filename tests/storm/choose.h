@@ -20,6 +20,7 @@ enum show_kind {
 struct choice {
     struct scenario_plan plan;
     enum show_kind show;
+    size_t capacity;     /* of the pipe, bytes */
     int64_t count;       /* messages; 0: no limit */
     int64_t connections; /* to hear out; 0: no limit */
     int64_t drain_timeout_ns;

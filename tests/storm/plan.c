@@ -33,9 +33,8 @@ static void append_byte(struct bytes *bytes, uint8_t byte)
 /* ---- one message ---- */
 
 /* Any byte that neither ends a message nor could be taken for part of its end. */
-static uint8_t body_byte(const struct scenario *scenario)
+static uint8_t body_byte(uint8_t byte)
 {
-    uint8_t byte = (uint8_t)between(scenario, 0, 255);
     if (byte % 4 != 0)
         return (uint8_t)('a' + byte % 26);
     return byte == '\n' || byte == '\r' ? '.' : byte;
@@ -62,8 +61,14 @@ static void append_body(struct scenario_client *client, unsigned number, size_t 
     append(&client->stream, slice_of(name, (size_t)length));
     if (bytes_reserve(&client->stream, size) < 0)
         abort();
-    for (size_t i = (size_t)length; i < size; i++)
-        append_byte(&client->stream, body_byte(client->scenario));
+    uint8_t *end = bytes_end(&client->stream);
+    int64_t dice = 0;
+    for (size_t i = (size_t)length; i < size; i++, dice >>= 8) {
+        if (dice == 0)
+            dice = between(client->scenario, 0, INT64_MAX - 1);
+        *end++ = body_byte((uint8_t)dice);
+    }
+    client->stream.size += size - (size_t)length;
 }
 
 /* How a message is ended in the stream: how many bytes. */

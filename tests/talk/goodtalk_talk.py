@@ -331,7 +331,8 @@ def say(target, data, half_close=False):
 
 
 class Swarm:
-    """Many connections at once, each with bytes to say, driven by one thread."""
+    """Many connections at once, each with bytes to say, driven by one thread. One that never was
+    said anything may end in a reset: its input came after the server had stopped reading."""
 
     def __init__(self, port, outgoing, piece=512):
         self.outgoing, self.piece = list(outgoing), piece
@@ -349,10 +350,14 @@ class Swarm:
             events = self.poll.poll(PATIENCE)
             assert events, f"{len(self.open)} connections are still open and nothing happens"
             for fd, event in events:
-                if event & select.EPOLLOUT:
-                    self._send(fd)
-                if event & ~select.EPOLLOUT:
-                    self._receive(fd)
+                try:
+                    if event & ~select.EPOLLOUT:
+                        self._receive(fd)
+                    if fd in self.open and event & select.EPOLLOUT:
+                        self._send(fd)
+                except ConnectionResetError:
+                    assert not self.heard[self.open[fd][0]], "a reset after something was said"
+                    self._end(fd)
 
     def _send(self, fd):
         number, peer = self.open[fd]
@@ -367,12 +372,14 @@ class Swarm:
 
     def _receive(self, fd):
         number, peer = self.open[fd]
-        data = peer.recv(1 << 16)  # a reset raises: that is a failure
+        data = peer.recv(1 << 16)
         self.heard[number] += data
         if not data:
-            self.poll.unregister(fd)
-            peer.close()
-            del self.open[fd]
+            self._end(fd)
+
+    def _end(self, fd):
+        self.poll.unregister(fd)
+        self.open.pop(fd)[1].close()
 
     def heard_lines(self):
         return sum(heard.count(b"\n") for heard in self.heard)

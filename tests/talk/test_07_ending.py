@@ -164,16 +164,23 @@ def test_a_reply_that_cannot_be_delivered_in_a_one_shot_is_status_1(goodtalk, tm
     client.socket.close()
 
 
-def test_one_in_the_listening_queue_is_not_reset(goodtalk):
-    """Stopped by SIGSTOP it cannot accept, then it is told to go: they are served, or closed."""
+@pytest.mark.parametrize("before, waiting", [(0, 50), (1500, 50)], ids=["a few", "many"])
+def test_one_in_the_listening_queue_is_not_reset(goodtalk, before, waiting):
+    """Stopped by SIGSTOP it can neither accept nor read; then it is told to go: those who had
+    connected before and those in the queue are served, or closed without a reset."""
     talk = goodtalk("-k", "--echo")
+    clients = [Client(talk.port) for _ in range(before)]
+    for client in clients:
+        assert client.send(b"0\n").line() == b"0\n"
     talk.signal(signal.SIGSTOP)
-    clients = [Client(talk.port).send(b"%d\n" % number) for number in range(50)]
+    clients += [Client(talk.port) for _ in range(waiting)]
+    for number, client in enumerate(clients, 1):
+        client.send(b"%d\n" % number)
     talk.signal(signal.SIGTERM)
     talk.signal(signal.SIGCONT)
     replied = b"".join(client.everything() for client in clients).split()
     assert talk.ended() == 0
-    assert sorted(replied) == sorted(talk.shown())
+    assert sorted(replied) == sorted(talk.shown()[before:])
     for client in clients:
         client.socket.close()
 
