@@ -5,7 +5,7 @@
  * framing that is known but not built yet, a parameter where there is none. */
 #include "codec/frame.h"
 
-#include "base/escape.h"
+#include "base/nearest.h"
 #include "goodtalk.h"
 
 #include <assert.h>
@@ -30,50 +30,17 @@ static void list_names(char *list, size_t size)
                                  codec_table[i]->name);
 }
 
-/* ---- the nearest name ---- */
-
-#define NAME_MAX_SIZE 16
-
-static unsigned least(unsigned a, unsigned b, unsigned c)
-{
-    unsigned smaller = a < b ? a : b;
-    return smaller < c ? smaller : c;
-}
-
-/* How many letters must be changed, added, dropped or swapped with a neighbour to make b of a. */
-static unsigned distance(const char *a, size_t a_length, const char *b, size_t b_length)
-{
-    unsigned costs[NAME_MAX_SIZE + 1][NAME_MAX_SIZE + 1];
-    assert(a_length <= NAME_MAX_SIZE && b_length <= NAME_MAX_SIZE);
-    for (size_t i = 0; i <= a_length; i++) {
-        for (size_t j = 0; j <= b_length; j++) {
-            if (i == 0 || j == 0) {
-                costs[i][j] = (unsigned)(i + j);
-                continue;
-            }
-            costs[i][j] = least(costs[i - 1][j] + 1, costs[i][j - 1] + 1,
-                                costs[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
-            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            if (swapped && costs[i - 2][j - 2] + 1 < costs[i][j])
-                costs[i][j] = costs[i - 2][j - 2] + 1;
-        }
-    }
-    return costs[a_length][b_length];
-}
-
-/* The framing whose name is at most two slips away, or NULL. */
+/* The framing that was probably meant, or NULL. */
 static const struct codec *nearest(const char *text, size_t length)
 {
     const struct codec *best = NULL;
-    unsigned best_distance = 3;
-    if (length > NAME_MAX_SIZE)
-        return NULL;
+    unsigned best_slips = nearest_slips_allowed(length) + 1;
     for (size_t i = 0; codec_table[i]; i++) {
-        const char *name = codec_table[i]->name;
-        unsigned slips = distance(text, length, name, strlen(name));
-        if (slips < best_distance && slips < strlen(name)) {
+        struct slice name = slice_of_text(codec_table[i]->name);
+        unsigned slips = nearest_slips(slice_of(text, length), name);
+        if (slips < best_slips && slips < name.size) {
             best = codec_table[i];
-            best_distance = slips;
+            best_slips = slips;
         }
     }
     return best;
@@ -84,18 +51,15 @@ static const struct codec *nearest(const char *text, size_t length)
 static int refuse(const char *text, size_t length, struct error *error)
 {
     char list[128] = "";
-    char given[64];
     list_names(list, sizeof(list));
     for (size_t i = 0; codec_later[i]; i++)
         if (name_is(codec_later[i], text, length))
-            return error_set(error, GT_WRONG, "the framing '%s' is not built yet; for now: %s",
-                             codec_later[i], list);
-    escape_string(given, sizeof(given), slice_of_text(text));
+            return error_set(error, GT_WRONG, "not built yet in this version; one of %s", list);
     const struct codec *near = nearest(text, length);
     if (near)
-        return error_set(error, GT_WRONG, "not a framing: '%s'; did you mean '%s'? one of %s",
-                         given, near->name, list);
-    return error_set(error, GT_WRONG, "not a framing: '%s'; one of %s", given, list);
+        return error_set(error, GT_WRONG, "not a framing; did you mean %s? one of %s", near->name,
+                         list);
+    return error_set(error, GT_WRONG, "not a framing; one of %s", list);
 }
 
 static int read_parameter(struct framing *framing, const char *parameter, struct error *error)
@@ -103,8 +67,7 @@ static int read_parameter(struct framing *framing, const char *parameter, struct
     if (framing->codec->configure)
         return framing->codec->configure(framing, parameter, error);
     if (parameter)
-        return error_set(error, GT_WRONG, "the framing '%s' takes no parameter: --frame %s",
-                         framing->codec->name, framing->codec->name);
+        return error_set(error, GT_WRONG, "%s takes no parameter", framing->codec->name);
     return GT_DONE;
 }
 

@@ -22,20 +22,19 @@
 
 /* What is known of a descriptor: 24 bytes each, in a table by number. */
 struct descriptor {
-    struct op *reader; /* the active accept or receive, or NULL */
-    struct op *writer; /* the active send or write, or NULL */
-    uint32_t
-        generation; /* grows as it is closed: events of its former life are not taken for new */
-    uint16_t pass;  /* the pass in which its reader had its share */
-    uint8_t flags;  /* enum descriptor_flag */
-    uint8_t error;  /* an errno that SO_ERROR or a send took from the receive, or 0 */
+    struct op *reader;   /* the active accept or receive, or NULL */
+    struct op *writer;   /* the active send or write, or NULL */
+    uint32_t generation; /* grows as it is closed: old events are not taken for new ones */
+    uint16_t pass;       /* the pass in which its reader had its share */
+    uint8_t flags;       /* enum descriptor_flag */
+    uint8_t error;       /* an errno that SO_ERROR or a send took from the receive, or 0 */
 };
 
 enum descriptor_flag {
-    DESCRIPTOR_IN = 1,      /* epoll tells when it is readable */
-    DESCRIPTOR_OUT = 2,     /* epoll tells when it is writable */
-    DESCRIPTOR_REFUSED = 4, /* epoll does not take it: it is always ready */
-    DESCRIPTOR_ENDED = 8, /* the peer's end was seen: receive until it comes, no more edges will */
+    DESCRIPTOR_IN = 1,       /* epoll tells when it is readable */
+    DESCRIPTOR_OUT = 2,      /* epoll tells when it is writable */
+    DESCRIPTOR_REFUSED = 4,  /* epoll does not take it: it is always ready */
+    DESCRIPTOR_ENDED = 8,    /* its end was seen: receive until it comes, no edge will */
     DESCRIPTOR_LISTENER = 16 /* others may hold it too: it leaves epoll only when told to */
 };
 
@@ -58,8 +57,8 @@ struct epoll_engine {
     struct list due;   /* operations that are over, done not yet called */
     struct list ready; /* operations to be tried */
     struct descriptor *descriptors;
-    size_t descriptor_count; /* of descriptors */
-    uint8_t *buffer;         /* EPOLL_RECEIVE_SIZE bytes */
+    size_t descriptor_count;
+    uint8_t *buffer; /* EPOLL_RECEIVE_SIZE bytes */
     uint64_t random_state;
     struct epoll_event events[EPOLL_EVENTS_MAX];
 };
@@ -91,8 +90,7 @@ void epoll_finish(struct epoll_engine *engine, struct op *op, int64_t result);
 /* End op in the next pass. */
 void epoll_finish_later(struct epoll_engine *engine, struct op *op, int64_t result);
 
-/* Wait until op's descriptor is readable (DESCRIPTOR_IN) or writable (DESCRIPTOR_OUT): 0 or -errno.
- */
+/* Wait until op's descriptor is readable (DESCRIPTOR_IN) or writable (_OUT): 0 or -errno. */
 int epoll_await(struct epoll_engine *engine, struct op *op, uint8_t flag);
 
 /* fd starts a new life: nothing known of it. */

@@ -180,7 +180,7 @@ static void output_go(struct descriptor *descriptor)
             return;
         }
         output_advance(descriptor, (size_t)taken);
-        if (cut)
+        if (cut && taken > 0)
             output_pause(descriptor);
         if (cut || taken == 0)
             return;

@@ -70,6 +70,16 @@ static int add_listener(gt_server *server, const struct listening_socket *socket
     return GT_DONE;
 }
 
+/* A descriptor handed in twice would be closed twice. */
+static bool listens_on(gt_server *server, int fd)
+{
+    struct list *link = server->listeners.next;
+    for (; link != &server->listeners; link = link->next)
+        if (list_item(link, struct listener, link)->socket.fd == fd)
+            return true;
+    return false;
+}
+
 static void tell_listening(gt_server *server, const struct listener *listener)
 {
     tell(server, GT_EVENT_LISTENING, GT_NOTICE, (struct event_origin){.listener = listener},
@@ -104,6 +114,9 @@ int gt_listen(gt_server *server, const char *text)
         address_parse(&address, text, (enum address_family)server->settings.family, &server->error);
     if (status != GT_DONE)
         return status;
+    if (address.kind == ADDRESS_DESCRIPTOR && listens_on(server, address.descriptor))
+        return error_set(&server->error, GT_WRONG, "fd:%d: is listened on already",
+                         address.descriptor);
     struct settings *settings = settings_seal(&server->settings, &server->error);
     if (!settings)
         return server->error.status;

@@ -7,6 +7,7 @@
 #include "serve/settings_value.h"
 
 #include "base/escape.h"
+#include "base/nearest.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -143,46 +144,18 @@ int settings_init(struct settings *settings, struct error *error)
 
 /* ---- the nearest name ---- */
 
-#define NAME_MAX_LENGTH 40
-
-/* The smallest of a substitution, a deletion, an insertion, and a swap of neighbours. */
-static unsigned step_cost(const char *a, const char *b, size_t i, size_t j,
-                          unsigned cost[][NAME_MAX_LENGTH + 1])
-{
-    unsigned best = cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-    if (cost[i - 1][j] + 1 < best)
-        best = cost[i - 1][j] + 1;
-    if (cost[i][j - 1] + 1 < best)
-        best = cost[i][j - 1] + 1;
-    if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-        cost[i - 2][j - 2] + 1 < best)
-        best = cost[i - 2][j - 2] + 1;
-    return best;
-}
-
-/* How many slips of the finger are between two names of at most NAME_MAX_LENGTH letters. */
-static unsigned slips(const char *a, const char *b)
-{
-    unsigned cost[NAME_MAX_LENGTH + 1][NAME_MAX_LENGTH + 1];
-    size_t a_length = strlen(a), b_length = strlen(b);
-    for (size_t i = 0; i <= a_length; i++)
-        for (size_t j = 0; j <= b_length; j++)
-            cost[i][j] = i && j ? step_cost(a, b, i, j, cost) : (unsigned)(i + j);
-    return cost[a_length][b_length];
-}
-
 /* The known name nearest to this one, or NULL where none is near. */
 static const char *nearest_name(const char *name)
 {
     const char *nearest = NULL;
-    size_t length = strlen(name);
-    unsigned best = (unsigned)(length + 5) / 3;
-    for (size_t i = 0; i < ROW_COUNT && length <= NAME_MAX_LENGTH; i++) {
+    struct slice given = slice_of_text(name);
+    unsigned best = nearest_slips_allowed(given.size) + 1;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
         if (rows[i].shown.scope == GT_SCOPE_LATER)
             continue;
-        unsigned distance = slips(name, rows[i].shown.name);
-        if (distance < best) {
-            best = distance;
+        unsigned slips = nearest_slips(given, slice_of_text(rows[i].shown.name));
+        if (slips < best) {
+            best = slips;
             nearest = rows[i].shown.name;
         }
     }
@@ -193,7 +166,7 @@ static const char *nearest_name(const char *name)
 
 static int refuse_unknown(const char *name, struct error *error)
 {
-    char shown[NAME_MAX_LENGTH * 4 + 1];
+    char shown[NEAREST_LENGTH_MAX * 4 + 1];
     const char *nearest = nearest_name(name);
     escape_string(shown, sizeof(shown), slice_of_text(name));
     error_set(error, GT_WRONG, "--%s: no such setting", shown);

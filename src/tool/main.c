@@ -96,6 +96,7 @@ static int serve(const struct options *options, bool output_closed, struct error
     gt_on_event(server, report.threshold, report_event, &report);
     signals_catch(server);
     int status = serve_with(options, &report, server, output_closed, error);
+    report_finish(&report);
     signals_release();
     gt_free(&server);
     return status;

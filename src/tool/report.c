@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -105,6 +106,13 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * MICROSECONDS + now.tv_nsec / 1000;
 }
 
+/* Whether standard error takes a line without waiting longer than this. */
+static bool writable(int wait_ms)
+{
+    struct pollfd descriptor = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&descriptor, 1, wait_ms) != 0;
+}
+
 static void write_once(struct slice line)
 {
     ssize_t written;
@@ -113,28 +121,71 @@ static void write_once(struct slice line)
     } while (written < 0 && errno == EINTR);
 }
 
-static void say(bool json, const struct gt_event *event)
+static void say(bool json, const struct gt_event *event, int64_t time_us)
 {
-    int error = errno; /* of the library, which has not finished with it */
     struct bytes line = {0};
-    if (report_format(&line, json, event, now_us()) == 0)
+    if (report_format(&line, json, event, time_us) == 0)
         write_once(bytes_slice(&line));
     else
         dprintf(STDERR_FILENO, "goodtalk: %s\n", event->text);
     bytes_free(&line);
-    errno = error;
+}
+
+static void say_unsaid(struct report *report, int64_t time_us)
+{
+    char text[64];
+    struct gt_event event = {
+        .kind = GT_EVENT_NOTE, .level = GT_WARNING, .name = "note", .text = text};
+    if (report->unsaid == 0)
+        return;
+    snprintf(text, sizeof text, "%" PRIu64 " lines were left out here", report->unsaid);
+    report->unsaid = 0;
+    say(report->json, &event, time_us);
+}
+
+bool report_has_room(struct report *report, const struct gt_event *event, int64_t time_us)
+{
+    if (report->second != time_us / MICROSECONDS) {
+        report->second = time_us / MICROSECONDS;
+        report->said = 0;
+    }
+    bool counted = event->peer && report->threshold < GT_DETAIL;
+    if (counted && report->said >= REPORT_PEER_LINES) {
+        report->unsaid++;
+        return false;
+    }
+    report->said += counted;
+    return true;
 }
 
 void report_event(const struct gt_event *event, void *context)
 {
-    const struct report *report = context;
-    if (report_wants(report, event))
-        say(report->json, event);
+    struct report *report = context;
+    int error = errno; /* of the library, which has not finished with it */
+    int64_t time_us = now_us();
+    if (!report_wants(report, event) || !report_has_room(report, event, time_us))
+        return;
+    if (writable(0)) {
+        say_unsaid(report, time_us);
+        say(report->json, event, time_us);
+    } else {
+        report->unsaid++;
+    }
+    errno = error;
 }
+
+void report_finish(struct report *report)
+{
+    if (writable(0))
+        say_unsaid(report, now_us());
+}
+
+#define PATIENCE_MS 1000
 
 void report_error(const struct report *report, const char *text)
 {
     struct gt_event event = {
         .kind = GT_EVENT_FAILED, .level = GT_ERROR, .name = "failed", .text = text};
-    say(report->json, &event);
+    if (writable(PATIENCE_MS))
+        say(report->json, &event, now_us());
 }

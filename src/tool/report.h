@@ -14,7 +14,15 @@ struct report {
     enum gt_level threshold; /* what is said: this and everything more serious */
     bool json;
     bool tells_address; /* addresses listened on are worth a notice, not only a detail */
+    int64_t second;     /* the second in which lines about peers are being counted */
+    unsigned said;      /* lines about peers in it */
+    uint64_t unsaid;    /* lines left out since the last line */
 };
+
+/* Peers must not flood what is said, nor stall the server through a standard error that nobody
+ * reads: without -v at most so many lines a second are about peers, and a line that would have to
+ * wait is left out. How many were is said with the next line. */
+#define REPORT_PEER_LINES 20
 
 /* Errors, warnings and notices, as text. */
 #define REPORT_DEFAULT ((struct report){.threshold = GT_NOTICE})
@@ -26,10 +34,16 @@ bool report_wants(const struct report *report, const struct gt_event *event);
  */
 int report_format(struct bytes *to, bool json, const struct gt_event *event, int64_t time_us);
 
+/* Whether one more line about a peer may be said now; counts it as said or unsaid. */
+bool report_has_room(struct report *report, const struct gt_event *event, int64_t time_us);
+
 /* Say an event, if it is wanted. A gt_event_fn whose context is a struct report. */
 void report_event(const struct gt_event *event, void *report);
 
-/* Say an error of the program. */
+/* Say how many lines were left out, if any were. */
+void report_finish(struct report *report);
+
+/* Say an error of the program; waits a moment for a standard error that is full. */
 void report_error(const struct report *report, const char *text);
 
 #endif

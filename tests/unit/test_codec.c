@@ -469,28 +469,24 @@ static void framings_are_known_by_name(void **state)
 static void what_is_no_framing_is_explained(void **state)
 {
     (void)state;
-    assert_parse_error("lien",
-                       "not a framing: 'lien'; did you mean 'line'? one of talk, line, eof");
-    assert_parse_error("EOF", "not a framing: 'EOF'; one of talk, line, eof");
-    assert_parse_error("", "not a framing: ''; one of talk, line, eof");
-    assert_parse_error("json\n", "not a framing: 'json\\n'; one of talk, line, eof");
-    assert_parse_error(
-        "a-very-long-name-that-is-no-framing",
-        "not a framing: 'a-very-long-name-that-is-no-framing'; one of talk, line, eof");
-    assert_parse_error("talk:x", "the framing 'talk' takes no parameter: --frame talk");
-    assert_parse_error("line:", "the framing 'line' takes no parameter: --frame line");
+    assert_parse_error("lien", "not a framing; did you mean line? one of talk, line, eof");
+    assert_parse_error("EOF", "not a framing; one of talk, line, eof");
+    assert_parse_error("", "not a framing; one of talk, line, eof");
+    assert_parse_error("json\n", "not a framing; one of talk, line, eof");
+    assert_parse_error("talk:x", "talk takes no parameter");
+    assert_parse_error("line:", "line takes no parameter");
 }
 
 static void framings_that_come_later_are_named(void **state)
 {
     (void)state;
-    assert_parse_error("crlf", "the framing 'crlf' is not built yet; for now: talk, line, eof");
-    assert_parse_error("delim:;", "the framing 'delim' is not built yet; for now: talk, line, eof");
+    assert_parse_error("crlf", "not built yet in this version; one of talk, line, eof");
+    assert_parse_error("delim:;", "not built yet in this version; one of talk, line, eof");
     for (size_t i = 0; codec_later[i]; i++) {
         struct framing framing;
         struct error error = {0};
         assert_int_equal(framing_parse(&framing, codec_later[i], 100, &error), GT_WRONG);
-        assert_non_null(strstr(error.text, "is not built yet"));
+        assert_non_null(strstr(error.text, "not built yet"));
     }
 }
 

@@ -143,7 +143,7 @@ static void every_reason_has_a_word_and_a_text(void **state)
     }
     assert_string_equal(reason_row(REASON_IDLE_TIMEOUT)->word, "idle-timeout");
     assert_false(reason_row(REASON_IDLE_TIMEOUT)->fault);
-    assert_true(reason_row(REASON_RESET)->fault);
+    assert_true(reason_row(REASON_UNDELIVERED)->fault);
 }
 
 int main(void)

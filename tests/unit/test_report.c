@@ -143,6 +143,51 @@ static void lines_go_to_standard_error(void **state)
     assert_non_null(strstr(text, "\"level\":\"error\",\"event\":\"failed\",\"text\":\"no\"}\n"));
 }
 
+static void peers_cannot_flood_what_is_said(void **state)
+{
+    (void)state;
+    struct report report = REPORT_DEFAULT;
+    for (int i = 0; i < REPORT_PEER_LINES; i++)
+        assert_true(report_has_room(&report, &ended, 5000000));
+    assert_false(report_has_room(&report, &ended, 5999999));
+    assert_int_equal(report.unsaid, 1);
+    struct gt_event own = ended;
+    own.peer = NULL;
+    assert_true(report_has_room(&report, &own, 5999999));
+    assert_true(report_has_room(&report, &ended, 6000000));
+    report.threshold = GT_DETAIL;
+    for (int i = 0; i < 10 * REPORT_PEER_LINES; i++)
+        assert_true(report_has_room(&report, &ended, 7000000));
+}
+
+/* A pipe that is full and not read: nothing waits for it, and what was left out is said later. */
+static void a_full_standard_error_stalls_nobody(void **state)
+{
+    (void)state;
+    int ends[2];
+    int standard = dup(STDERR_FILENO);
+    char text[65536 + 200];
+    struct report report = REPORT_DEFAULT;
+    assert_int_equal(pipe(ends), 0);
+    memset(text, 'x', sizeof text);
+    assert_int_equal(write(ends[1], text, 65536), 65536);
+    dup2(ends[1], STDERR_FILENO);
+    report_event(&ended, &report);
+    report_event(&ended, &report);
+    assert_int_equal(report.unsaid, 2);
+    assert_int_equal(read(ends[0], text, 65536), 65536);
+    report_event(&ended, &report);
+    dup2(standard, STDERR_FILENO);
+    close(standard);
+    close(ends[1]);
+    ssize_t length = read(ends[0], text, sizeof text - 1);
+    close(ends[0]);
+    assert_true(length > 0);
+    text[length] = '\0';
+    assert_string_equal(text, "goodtalk: 2 lines were left out here\n"
+                              "goodtalk: 127.0.0.1:7: a \"long\" one\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +199,8 @@ int main(void)
         cmocka_unit_test(listening_is_a_detail_unless_it_helps),
         cmocka_unit_test(a_failed_run_is_said_by_its_caller),
         cmocka_unit_test(lines_go_to_standard_error),
+        cmocka_unit_test(peers_cannot_flood_what_is_said),
+        cmocka_unit_test(a_full_standard_error_stalls_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
