@@ -5,8 +5,6 @@
  * operations it may concern are tried; then timers fire. Everything that could be in any order is
  * in one order: events have a number, and chance comes from the seed, so a run can be replayed.
  *
- * Descriptors are known by number for ever, so that a late use of a closed one is noticed.
- *
  * Ways to fail: none of its own. Memory running out and misuse end the program. */
 #include "engine/sim_parts.h"
 
@@ -19,40 +17,6 @@
 #define CLOCK_START_NS INT64_C(1000000000)
 
 #define RECEIVE_SIZE ((size_t)64 * 1024)
-
-/* ---- descriptors ---- */
-
-int sim_open(struct sim *sim, struct descriptor *descriptor, const struct descriptor_table *table)
-{
-    sim->descriptors = sim_grown(sim->descriptors, sim->descriptor_count, &sim->descriptor_room,
-                                 sizeof(struct descriptor *));
-    descriptor->table = table;
-    descriptor->sim = sim;
-    descriptor->fd = SIM_FIRST_DESCRIPTOR + (int)sim->descriptor_count;
-    descriptor->open = true;
-    sim->descriptors[sim->descriptor_count++] = descriptor;
-    sim->open_count++;
-    return descriptor->fd;
-}
-
-struct descriptor *sim_descriptor_ever(const struct sim *sim, int fd)
-{
-    assert(fd >= SIM_FIRST_DESCRIPTOR);
-    assert((size_t)(fd - SIM_FIRST_DESCRIPTOR) < sim->descriptor_count);
-    return sim->descriptors[fd - SIM_FIRST_DESCRIPTOR];
-}
-
-struct descriptor *sim_descriptor(struct sim *sim, int fd)
-{
-    struct descriptor *descriptor = sim_descriptor_ever(sim, fd);
-    assert(descriptor->open && "use after close");
-    return descriptor;
-}
-
-unsigned sim_open_count(const struct engine *engine)
-{
-    return sim_of_const(engine)->open_count;
-}
 
 static int sim_shutdown(struct engine *engine, int fd)
 {

@@ -13,6 +13,26 @@
 
 #include <errno.h>
 
+/* ---- what the two ends are told ---- */
+
+void client_changed(struct sim_client *client)
+{
+    if (client->act)
+        client->act(client->context, client->number);
+}
+
+void server_input(struct sim_client *client)
+{
+    if (client->state.accepted)
+        sim_try(client->sim, client->server.input);
+}
+
+void server_output(struct sim_client *client)
+{
+    if (client->state.accepted)
+        sim_try_output(&client->server);
+}
+
 /* ---- resets ---- */
 
 void flow_die(struct flow *flow)
@@ -53,9 +73,6 @@ static void reset_reaches_server(void *subject, uint64_t number)
     client->failed = true;
     client->error = client->to_server.fin == FIN_ARRIVED ? EPIPE : ECONNRESET;
     sim_note(client->sim, 2, client->peer.port);
-    if (client->state.queued && !client->state.accepted &&
-        sim_happens(client->sim, client->sim->faults.accept_aborted))
-        listening_abort(client, true);
     server_input(client);
     server_output(client);
 }

@@ -15,24 +15,6 @@
 /* How many connections one try of an accept brings at most. */
 #define ACCEPT_MOST 64
 
-void client_changed(struct sim_client *client)
-{
-    if (client->act)
-        client->act(client->context, client->number);
-}
-
-void server_input(struct sim_client *client)
-{
-    if (client->state.accepted)
-        sim_try(client->sim, client->server.input);
-}
-
-void server_output(struct sim_client *client)
-{
-    if (client->state.accepted)
-        sim_try_output(&client->server);
-}
-
 /* ---- the server's end ---- */
 
 static struct sim_client *client_of(struct descriptor *descriptor)
@@ -164,7 +146,8 @@ static void listening_drop(struct sim_client *client)
     client->listener->queued--;
 }
 
-void listening_abort(struct sim_client *client, bool by_chance)
+/* A connection dies in the listening queue: nobody is told but the client, if it is still there. */
+static void listening_abort(struct sim_client *client, bool by_chance)
 {
     client->state.aborted = by_chance;
     listening_drop(client);

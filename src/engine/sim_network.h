@@ -51,6 +51,11 @@ struct sim_client {
 
 /* ---- sim_flow.c ---- */
 
+/* Something may have changed for an end. */
+void client_changed(struct sim_client *client);
+void server_input(struct sim_client *client);
+void server_output(struct sim_client *client);
+
 void flow_send(struct flow *flow, struct slice bytes);
 /* FIN, after what was sent; once. */
 void flow_end(struct flow *flow);
@@ -66,13 +71,6 @@ bool flow_is_sound(const struct flow *flow);
 
 /* ---- sim_network.c ---- */
 
-/* A connection dies in the listening queue: nobody is told but the client, if it is still there. */
-void listening_abort(struct sim_client *client, bool by_chance);
 struct listening *listening_of(struct descriptor *descriptor);
-
-/* Something may have changed for an end. */
-void client_changed(struct sim_client *client);
-void server_input(struct sim_client *client);
-void server_output(struct sim_client *client);
 
 #endif

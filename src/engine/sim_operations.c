@@ -1,4 +1,6 @@
-/* sim_operations.c: the life of operations in the simulated engine.
+/* sim_operations.c: descriptors, and the life of operations, in the simulated engine.
+ *
+ * Descriptors are known by number for ever, so that a late use of a closed one is noticed.
  *
  * An operation is in one of three phases. WAITING: in its descriptor's slot, and among the tries
  * when something may have come for it. CANCELLED: it is among the tries, and ends there. DUE: its
@@ -12,6 +14,42 @@
 
 #include <assert.h>
 #include <errno.h>
+
+/* ---- descriptors ---- */
+
+int sim_open(struct sim *sim, struct descriptor *descriptor, const struct descriptor_table *table)
+{
+    sim->descriptors = sim_grown(sim->descriptors, sim->descriptor_count, &sim->descriptor_room,
+                                 sizeof(struct descriptor *));
+    descriptor->table = table;
+    descriptor->sim = sim;
+    descriptor->fd = SIM_FIRST_DESCRIPTOR + (int)sim->descriptor_count;
+    descriptor->open = true;
+    sim->descriptors[sim->descriptor_count++] = descriptor;
+    sim->open_count++;
+    return descriptor->fd;
+}
+
+struct descriptor *sim_descriptor_ever(const struct sim *sim, int fd)
+{
+    assert(fd >= SIM_FIRST_DESCRIPTOR);
+    assert((size_t)(fd - SIM_FIRST_DESCRIPTOR) < sim->descriptor_count);
+    return sim->descriptors[fd - SIM_FIRST_DESCRIPTOR];
+}
+
+struct descriptor *sim_descriptor(struct sim *sim, int fd)
+{
+    struct descriptor *descriptor = sim_descriptor_ever(sim, fd);
+    assert(descriptor->open && "use after close");
+    return descriptor;
+}
+
+unsigned sim_open_count(const struct engine *engine)
+{
+    return sim_of_const(engine)->open_count;
+}
+
+/* ---- operations ---- */
 
 static void list_put(struct sim *sim, struct list *list, struct op *op, bool may_be_first)
 {

@@ -116,7 +116,7 @@ void sim_run_events(struct sim *sim);
 /* Note in the digest that something happened. */
 void sim_note(struct sim *sim, uint64_t what, uint64_t detail);
 
-/* ---- sim.c ---- */
+/* ---- sim_operations.c ---- */
 
 /* Give a new descriptor, allocated by the caller, its number. */
 int sim_open(struct sim *sim, struct descriptor *descriptor, const struct descriptor_table *table);
@@ -125,8 +125,6 @@ int sim_open(struct sim *sim, struct descriptor *descriptor, const struct descri
 struct descriptor *sim_descriptor(struct sim *sim, int fd);
 /* Also a closed one; asserted. */
 struct descriptor *sim_descriptor_ever(const struct sim *sim, int fd);
-
-/* ---- sim_operations.c ---- */
 
 /* An operation may have a result now: it is tried in this pass or the next one. NULL is allowed. */
 void sim_try(struct sim *sim, struct op *op);

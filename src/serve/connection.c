@@ -82,9 +82,13 @@ static void settle(struct connection *connection)
     deadlines_update(connection);
 }
 
-/* Take and send, as long as either makes room for the other: 0, or -errno when sending failed. */
+/* Take and send, as long as either makes room for the other: 0, or -errno when sending failed. A
+ * send that failed comes first: what looks like the end of the stream after it may be the reset
+ * that it met. */
 static int take_and_send(struct connection *connection, struct slice received)
 {
+    if (connection->output && connection->output->failure)
+        return connection->output->failure;
     bool starved = intake_take(connection, received, FRAME_BYTES);
     int sent = connection->doom ? 0 : output_flush(connection);
     while (sent == 0 && !connection->doom && starved && intake_open(connection)) {

@@ -1,11 +1,14 @@
-/* goal.c: see goal.h. Reserving never goes past the limit: a compare-and-swap, not an add. */
+/* goal.c: see goal.h. Reserving never goes past the limit: a compare-and-swap, not an add. Without
+ * a limit nothing is counted: the counters are shared, and sharing costs. */
 #include "serve/goal.h"
 
 static bool reserve(atomic_int_fast64_t *reserved, int64_t limit)
 {
+    if (limit == 0)
+        return true;
     int_fast64_t now = atomic_load(reserved);
     do {
-        if (limit > 0 && now >= limit)
+        if (now >= limit)
             return false;
     } while (!atomic_compare_exchange_weak(reserved, &now, now + 1));
     return true;
@@ -23,7 +26,8 @@ bool goal_reserve_connection(struct goal *goal)
 
 void goal_return_message(struct goal *goal)
 {
-    atomic_fetch_sub(&goal->messages_reserved, 1);
+    if (goal->messages > 0)
+        atomic_fetch_sub(&goal->messages_reserved, 1);
 }
 
 void goal_connection_ended(struct goal *goal)

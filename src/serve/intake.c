@@ -42,7 +42,7 @@ static int record(struct worker *worker, struct gt_turn *turn, const struct mess
 {
     if (!worker->recorder) {
         worker_move_turn(worker, turn, TURN_RECORDED);
-        worker_count_recorded(worker);
+        worker->recorded++;
         return 0;
     }
     int result = recorder_take(worker->recorder, message);

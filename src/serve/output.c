@@ -225,7 +225,7 @@ static int flush_once(struct output *output)
 int output_flush(struct connection *connection)
 {
     struct output *output = connection->output;
-    int more = output && output->failure ? output->failure : 1;
+    int more = 1;
     while (more > 0 && output && !output->send.op.active)
         more = flush_once(output);
     return more < 0 ? more : 0;

@@ -64,7 +64,7 @@ static void release_recorded(struct worker *worker)
         if (turn->sequence > worker->recorder->recorded)
             return;
         list_remove(&turn->held);
-        worker_count_recorded(worker);
+        worker->recorded++;
         if (turn->connection)
             worker_mark_dirty(worker, ((struct connection *)turn->connection)->output);
         worker_move_turn(worker, turn, TURN_RECORDED);
@@ -250,10 +250,18 @@ static void go_on_dirty(struct worker *worker)
         connection_go_on(list_item(link, struct output, dirty)->connection);
 }
 
+/* What others may ask for is told once a pass, not with every message. */
+static void publish(struct worker *worker)
+{
+    atomic_fetch_add(&worker->server->goal.messages_recorded, worker->recorded);
+    worker->recorded = 0;
+}
+
 static void finish_pass(struct worker *worker)
 {
     answer_collect(worker);
     commit(worker);
+    publish(worker);
     go_on_dirty(worker);
     adapt_intake(worker);
     relieve_memory(worker);

@@ -115,11 +115,6 @@ int64_t worker_wall_us(struct worker *worker)
 
 /* ---- recording ---- */
 
-void worker_count_recorded(struct worker *worker)
-{
-    atomic_fetch_add(&worker->server->goal.messages_recorded, 1);
-}
-
 void worker_pause_intake(struct worker *worker)
 {
     worker->intake_paused = true;

@@ -6,10 +6,9 @@
  * worker is an object: there is one now, more later.
  *
  *     SERVING    everything
- *     DRAINING   told to stop, or the goal is reached: listening queues are accepted empty, what has
- *                arrived is taken as far as it may be
- *     FINISHING  nothing is taken any more; what is in hand is finished
- *     OVER       nothing is left */
+ *     DRAINING   told to stop, or the goal is reached: listening queues are accepted empty, what
+ * has arrived is taken as far as it may be FINISHING  nothing is taken any more; what is in hand is
+ * finished OVER       nothing is left */
 #ifndef SERVE_WORKER_H
 #define SERVE_WORKER_H
 
@@ -53,6 +52,7 @@ struct worker {
     size_t memory_bytes; /* unfinished messages and waiting replies */
     size_t max_memory;
     uint64_t sequence;        /* of the last message taken */
+    unsigned recorded;        /* messages, since the last pass ended */
     uint64_t accepted;        /* connections, ever */
     uint64_t accepted_before; /* draining: when the last pass ended */
     unsigned drain_passes;    /* draining: how many so far */
@@ -103,9 +103,6 @@ void worker_discard_turn(struct worker *worker, struct gt_turn *turn);
 
 /* The recorder is full: no more messages are taken until it has room. */
 void worker_pause_intake(struct worker *worker);
-
-/* One more message is recorded. */
-void worker_count_recorded(struct worker *worker);
 
 /* Let the connection of this output go on at the end of the pass. */
 void worker_mark_dirty(struct worker *worker, struct output *output);
