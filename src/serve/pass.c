@@ -261,13 +261,13 @@ static void finish_pass(struct worker *worker)
 {
     answer_collect(worker);
     commit(worker);
-    publish(worker);
     go_on_dirty(worker);
     adapt_intake(worker);
     relieve_memory(worker);
     if (goal_reached(&worker->server->goal))
         begin_draining(worker, REASON_FINISHED);
     reap(worker);
+    publish(worker);
     adjust_listeners(worker);
     bool uncommitted =
         worker->recorder && !worker->recording_failed && worker->committed != worker->sequence;

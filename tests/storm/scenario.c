@@ -14,6 +14,9 @@
 #define TALK_PREFIX "The message was: "
 #define QUIET_NS    INT64_C(10000000000)
 
+/* Bytes of replies that may wait before a server takes no more messages, less a margin. */
+#define REPLIES_ROOM ((size_t)90 * 1024)
+
 void scenario_break(struct scenario *scenario, const char *format, ...)
 {
     va_list arguments;
@@ -253,7 +256,8 @@ static unsigned arrived_count(const struct scenario *scenario, const struct scen
     for (; count < client->valid_count; count++) {
         const struct scenario_message *message = &client->messages[count];
         bool ended = message->raw_size > message->body_size;
-        if (!ended || message->start + message->raw_size > arrived)
+        if (message->reply_end > REPLIES_ROOM || !ended ||
+            message->start + message->raw_size > arrived)
             break;
     }
     return count;
