@@ -176,12 +176,21 @@ void pass_drain(struct worker *worker)
     begin_draining(worker, REASON_DRAINED);
 }
 
+/* Draining: a slow recorder is waited for, since what has arrived should still be taken. */
+static bool drain_waits(const struct worker *worker)
+{
+    return worker->intake_paused && !goal_reached(&worker->server->goal);
+}
+
 /* Draining: the queues are accepted empty and what has arrived is read once: two passes without a
  * new connection; a flood does not keep it up for ever. */
 static void drain_further(struct worker *worker)
 {
-    worker->quiet_passes =
-        worker->accepted == worker->accepted_before ? worker->quiet_passes + 1 : 0;
+    if (drain_waits(worker))
+        return;
+    worker->more = true;
+    bool quiet = worker->accepted == worker->accepted_before;
+    worker->quiet_passes = quiet ? worker->quiet_passes + 1 : 0;
     worker->accepted_before = worker->accepted;
     if (worker->quiet_passes >= 2 || ++worker->drain_passes >= 256)
         pass_finish(worker, worker->finish_reason);
@@ -271,7 +280,7 @@ static void finish_pass(struct worker *worker)
     adjust_listeners(worker);
     bool uncommitted =
         worker->recorder && !worker->recording_failed && worker->committed != worker->sequence;
-    worker->more = uncommitted || !list_empty(&worker->dirty) || worker->phase == WORKER_DRAINING;
+    worker->more = uncommitted || !list_empty(&worker->dirty);
     if (worker->phase == WORKER_DRAINING)
         drain_further(worker);
     if (worker->phase == WORKER_FINISHING)

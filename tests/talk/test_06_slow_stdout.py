@@ -6,7 +6,7 @@ import signal
 import socket
 
 import pytest
-from goodtalk_talk import (PATIENCE, REPLY, SHOWN, Client, Collector, bytes_waiting, is_sanitized,
+from goodtalk_talk import (REPLY, SHOWN, Client, Collector, bytes_waiting, is_sanitized,
                            read_now, shown_messages, wait_readable)
 
 F_SETPIPE_SZ = 1031
@@ -79,12 +79,11 @@ def test_a_count_is_reached_when_the_last_message_has_been_shown(goodtalk, pipe)
 def test_a_reader_that_goes_while_it_is_slow(goodtalk, pipe):
     stuck = Stuck(goodtalk, pipe, "-k")
     stuck.fill()
-    shown = read_now(stuck.record)  # it may write a little more until the reader has gone
     pipe.close_read()
     replied = [client for client in stuck.clients if client.everything() == REPLY]
     assert stuck.talk.ended() == 1
     assert "EPIPE" in stuck.talk.said()
-    assert len(replied) * stuck.shown_size <= len(shown) + PAGE
+    assert len(replied) * stuck.shown_size <= PAGE
     stuck.close()
 
 
@@ -167,9 +166,10 @@ def flood(clients, total):
     return sent
 
 
-def test_memory_stays_bounded_while_stuck(goodtalk, pipe):
+@pytest.mark.parametrize("reply", ["--echo", "--silent"])
+def test_memory_stays_bounded_while_stuck(goodtalk, pipe, reply):
     environment = dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=1")
-    talk = goodtalk("-k", "--max-memory", "4MiB", "--echo", stdout=pipe.write, env=environment)
+    talk = goodtalk("-k", "--max-memory", "4MiB", reply, stdout=pipe.write, env=environment)
     before = talk.memory_peak()
     clients = [Client(talk.port) for _ in range(50)]
     flood(clients, 100 << 20)

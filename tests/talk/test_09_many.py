@@ -57,3 +57,15 @@ def test_a_thousand_one_after_the_other(goodtalk):
             assert client.send(b"hello\n").everything() == REPLY
     assert talk.ended() == 0
     assert len(talk.shown()) == CONNECTIONS
+
+
+def test_control_a_server_that_resets_one_of_many(fake):
+    def handle(connection):
+        connection.recv(3)
+        connection.sendall(b"0-1")
+        connection.close()  # with unread input: a reset
+
+    with pytest.raises((ConnectionResetError, AssertionError)):
+        swarm = Swarm(fake(handle), [b"0-1\n0-2\n"] * 20)
+        swarm.run()
+        assert all(swarm.heard)
