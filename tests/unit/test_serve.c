@@ -199,31 +199,6 @@ static void a_slow_reader_of_what_is_shown_holds_replies_back(void **state)
     assert_int_equal(world.status, GT_DONE);
 }
 
-/* A send may meet the reset first, and what then looks like the end of the stream is none. */
-static void a_reset_does_not_end_a_message(void **state)
-{
-    (void)state;
-    for (uint64_t seed = 1; seed <= 300; seed++) {
-        struct sim_server world;
-        sim_server_prepare(&world, seed);
-        sim_faults(world.engine)->send_later = 0.5;
-        sim_faults(world.engine)->short_send = 0.5;
-        world.shown = sim_file(world.engine);
-        world.server->outlet = (struct outlet){.fd = world.shown, .mode = WRITE_FILE};
-        sim_server_begin(&world,
-                         (const char *const[]){"keep", "on", "frame", "line", "echo", "on", NULL});
-        struct sim_client *client = sim_connect(world.engine, world.listener);
-        sim_client_says(client, "whole\nhalf");
-        sim_server_run(&world, sim_random(world.engine, 0, 300000));
-        sim_client_reset(client);
-        sim_server_run(&world, SEC);
-        assert_true(sim_server_shows(&world, "The message was: whole\n") ||
-                    sim_server_shows(&world, ""));
-        gt_stop(world.server);
-        sim_server_finish(&world);
-    }
-}
-
 static void no_message_beyond_the_count_is_taken(void **state)
 {
     (void)state;
@@ -462,7 +437,6 @@ int main(void)
         cmocka_unit_test(unread_input_does_not_destroy_the_reply),
         cmocka_unit_test(what_cannot_be_shown_is_not_replied_to),
         cmocka_unit_test(a_slow_reader_of_what_is_shown_holds_replies_back),
-        cmocka_unit_test(a_reset_does_not_end_a_message),
         cmocka_unit_test(no_message_beyond_the_count_is_taken),
         cmocka_unit_test(the_count_of_connections_ends_a_run),
         cmocka_unit_test(the_timeout_of_a_run),
