@@ -63,7 +63,7 @@ static void reply_with_copy(struct gt_turn *turn, struct slice reply, bool exact
     if (connection && exact)
         result = bytes_append(&copy, reply);
     else if (connection)
-        result = copy_wrapped(&connection->settings->framing, reply, &copy);
+        result = copy_wrapped(connection->framing, reply, &copy);
     if (result < 0)
         fail(turn);
     else

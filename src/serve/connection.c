@@ -34,6 +34,7 @@ struct connection *connection_open(struct listener *listener, int fd, const stru
     memset(connection, 0, sizeof *connection);
     connection->listener = listener;
     connection->settings = settings_keep(listener->settings);
+    connection->framing = &connection->settings->framing;
     connection->receive.op.done = receive_done;
     connection->timer.fire = timer_fired;
     connection->peer = *peer;

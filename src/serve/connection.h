@@ -34,9 +34,10 @@ struct connection {
     struct settings *settings; /* what it was accepted with; counted */
     struct output *output;     /* NULL: nothing waits to be sent */
     struct receive_op receive;
-    struct timer timer; /* the next of its deadlines (deadlines.c) */
-    struct bytes input; /* received, not yet taken */
-    struct frame frame; /* where its framing is in the input */
+    struct timer timer;            /* the next of its deadlines (deadlines.c) */
+    struct bytes input;            /* received, not yet taken */
+    const struct framing *framing; /* what it speaks: its settings', until it changes */
+    struct frame frame;            /* where its framing is in the input */
     struct peer peer;
     int64_t active_ns; /* when bytes last came or left */
     int64_t

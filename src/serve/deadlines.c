@@ -53,7 +53,7 @@ static int64_t message_deadline(const struct connection *connection)
 static int64_t pause_deadline(const struct connection *connection)
 {
     const struct settings *settings = connection->settings;
-    if (!frame_pauses(&settings->framing, &connection->frame, connection->input.size))
+    if (!frame_pauses(connection->framing, &connection->frame, connection->input.size))
         return NEVER;
     return after(connection->active_ns, settings->pause_ns);
 }

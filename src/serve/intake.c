@@ -119,7 +119,7 @@ static size_t take_all(struct connection *connection, struct slice input, enum f
         struct frame_mark mark = {.consumed = 0};
         struct slice rest = slice_of(input.size ? input.data + used : NULL, input.size - used);
         enum frame_result result =
-            frame_scan(&connection->settings->framing, &connection->frame, rest, event, &mark);
+            frame_scan(connection->framing, &connection->frame, rest, event, &mark);
         if (result == FRAME_MESSAGE && !take(connection, &mark))
             break;
         used += mark.consumed;
