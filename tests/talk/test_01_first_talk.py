@@ -145,10 +145,9 @@ def test_unread_input_never_cuts_the_reply(goodtalk, tmp_path, late):
     assert talk.shown() == [b"message"]
 
 
-def test_input_that_goes_on_does_not_cut_it_either(goodtalk, tmp_path):
-    (tmp_path / "reply").write_bytes(LONG_REPLY)
-    talk = goodtalk("--reply-file", tmp_path / "reply")
-    with Client(talk.port) as client:
+def check_whole_reply_while_talking(port, reply):
+    """Go on talking, and be slow to read the last of the reply: it arrives all the same."""
+    with Client(port, receive_buffer=65536) as client:
         def chatter():
             with contextlib.suppress(OSError):
                 while True:
@@ -157,23 +156,34 @@ def test_input_that_goes_on_does_not_cut_it_either(goodtalk, tmp_path):
         client.send(b"message\n")
         threading.Thread(target=chatter, daemon=True).start()
         heard = bytearray()
-        while len(heard) < len(LONG_REPLY):
-            piece = client.socket.recv(1 << 16)
-            assert piece
+        while len(heard) < len(reply):
+            if len(heard) > len(reply) - 150_000:
+                time.sleep(0.02)  # how this client is, not a way to wait for something
+            piece = client.socket.recv(10_000)
+            assert piece, "the end came before the reply had"
             heard += piece
-        assert heard == LONG_REPLY
+        assert heard == reply
+
+
+def test_input_that_goes_on_does_not_cut_it_either(goodtalk, tmp_path):
+    (tmp_path / "reply").write_bytes(LONG_REPLY)
+    talk = goodtalk("--reply-file", tmp_path / "reply")
+    check_whole_reply_while_talking(talk.port, LONG_REPLY)
     assert talk.ended() == 0
 
 
-def test_control_closing_with_unread_input(fake):
-    def handle(connection):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
-        connection.recv(8)
-        connection.send(LONG_REPLY)
-        connection.close()
+def say_all_and_close(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
+    connection.recv(8)
+    connection.send(LONG_REPLY)
+    connection.close()
 
+
+def test_control_closing_with_unread_input(fake):
     with pytest.raises((ConnectionResetError, AssertionError)):
-        check_whole_reply(fake(handle), LONG_REPLY, extra=b"x" * 300_000, late=0.2)
+        check_whole_reply(fake(say_all_and_close), LONG_REPLY, extra=b"x" * 300_000, late=0.2)
+    with pytest.raises((ConnectionResetError, AssertionError)):
+        check_whole_reply_while_talking(fake(say_all_and_close), LONG_REPLY)
 
 
 def time_waits(port):
