@@ -20,7 +20,7 @@ import termios
 import threading
 import time
 
-PATIENCE = 30  # seconds: a failure limit, never a measure
+PATIENCE = 25  # seconds: a failure limit, never a measure; less than any default of 30 s
 REPLY = b"Good talking to you\n"
 SHOWN = b"The message was: "
 
@@ -391,8 +391,8 @@ def own_network():
     try:
         if libc.unshare(new_network) != 0:
             number = ctypes.get_errno()
-            raise PermissionError(number, f"no network namespace: {os.strerror(number)} "
-                                          f"({errno.errorcode[number]}): needs CAP_SYS_ADMIN")
+            raise PermissionError(f"no network namespace here: {os.strerror(number)} "
+                                  f"({errno.errorcode[number]}); it needs CAP_SYS_ADMIN")
         try:
             with socket.socket() as any_socket:
                 request = struct.pack("16sh14x", b"lo", 0x1 | 0x40)  # IFF_UP | IFF_RUNNING

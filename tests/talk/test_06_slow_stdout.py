@@ -36,7 +36,7 @@ class Stuck:
         return sum(client.rest.count(b"\n") for client in self.clients)
 
     def fill(self):
-        """Wait until something is shown: the page is full then, or will be, for not all fit into it."""
+        """Wait until something is shown: the page is full then, or will be: not all fit."""
         assert wait_readable(self.record)
 
     def close(self):

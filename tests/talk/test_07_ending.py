@@ -65,14 +65,14 @@ def test_timeout_in_a_one_shot_is_status_3(goodtalk, option):
 
 
 def test_timeout_after_some_of_several_is_status_3(goodtalk):
-    talk = goodtalk("-n", "3", "-w", "500ms")
+    talk = goodtalk("-n", "3", "-w", "1s")
     assert say(talk.port, b"hello\n", half_close=True) == REPLY
     assert talk.ended() == 3
     assert talk.shown() == [b"hello"]
 
 
 def test_timeout_of_a_kept_server_is_how_long_it_runs(goodtalk):
-    talk = goodtalk("-k", "-w", "500ms")
+    talk = goodtalk("-k", "-w", "1s")
     with Client(talk.port) as client:
         assert client.send(b"hello\n").line() == REPLY
         assert client.ended_silently()

@@ -15,7 +15,7 @@ BIG = 64 << 20
 
 
 def test_idle_timeout(goodtalk):
-    talk = goodtalk("-k", "-v", "--idle-timeout", "50ms")
+    talk = goodtalk("-k", "-v", "--idle-timeout", "300ms", "--message-timeout", "1h")
     with Client(talk.port) as silent:
         assert silent.ended_silently()
         talk.stderr.wait_for(silent.name.encode() + b": ended: silent for idle-timeout")
@@ -25,7 +25,7 @@ def test_idle_timeout(goodtalk):
 
 
 def test_message_timeout(goodtalk):
-    talk = goodtalk("-k", "-f", "line", "--message-timeout", "50ms")
+    talk = goodtalk("-k", "-f", "line", "--message-timeout", "50ms", "--idle-timeout", "1h")
     with Client(talk.port) as slow, Client(talk.port) as idle:
         assert slow.send(b"started but not fin").ended_silently()
         assert "message-timeout" in talk.told_about(slow.name)
@@ -35,7 +35,8 @@ def test_message_timeout(goodtalk):
 
 
 def test_message_timeout_is_not_put_off_by_drops_of_bytes(goodtalk):
-    talk = goodtalk("-k", "-f", "line", "--message-timeout", "200ms")
+    talk = goodtalk("-k", "-f", "line", "--message-timeout", "200ms",
+                    "--idle-timeout", "1h")
     with Client(talk.port) as slow:
         while not wait_readable(slow.socket.fileno(), 0.01):
             slow.send(b".")
@@ -43,8 +44,8 @@ def test_message_timeout_is_not_put_off_by_drops_of_bytes(goodtalk):
     assert talk.stop() == 0
 
 
-def test_none_of_them_in_a_one_shot_unless_asked_for(goodtalk):
-    talk = goodtalk("--idle-timeout", "50ms")
+def test_a_one_shot_may_have_them_too(goodtalk):
+    talk = goodtalk("--idle-timeout", "300ms")
     with Client(talk.port) as silent:
         assert silent.ended_silently()
     with Client(talk.port) as client:
