@@ -45,17 +45,18 @@ bool output_full(const struct output *output)
                       output->waiting_turns >= OUTPUT_BOUND_TURNS);
 }
 
+static void count_owned(struct output *output, size_t before, size_t after)
+{
+    output->owned_bytes += after - before;
+    worker_count_memory(worker_of(output->connection), before, after);
+}
+
 void output_append_turn(struct output *output, struct gt_turn *turn)
 {
     turn->end.turn = turn;
     list_append(&output->queue, &turn->end.link);
     output->waiting_turns++;
-}
-
-static void count_owned(struct output *output, size_t before, size_t after)
-{
-    output->owned_bytes += after - before;
-    worker_count_memory(worker_of(output->connection), before, after);
+    count_owned(output, 0, sizeof *turn);
 }
 
 int output_append_text(struct output *output, struct slice shared)
@@ -100,6 +101,7 @@ static void forget_part(struct output *output, struct part *part, enum turn_even
     free_owned(output, &part->owned);
     if (part->turn && part == &part->turn->end) {
         output->waiting_turns--;
+        count_owned(output, sizeof *part->turn, 0);
         worker_move_turn(worker_of(output->connection), part->turn, event);
     } else {
         free(part);
@@ -172,6 +174,9 @@ static bool borrow_staging(struct output *output)
 static void return_staging(struct output *output)
 {
     struct worker *worker = worker_of(output->connection);
+    if (output->staging_counted)
+        count_owned(output, sizeof *output->staging, 0);
+    output->staging_counted = false;
     if (output->staging && worker->staging)
         pool_give(&worker->stagings, output->staging);
     else if (output->staging)
@@ -216,8 +221,11 @@ static int flush_once(struct output *output)
     }
     connection->spoken = true;
     output->progress_ns = worker_of(connection)->engine->now_ns;
-    if (!engine_send(worker_of(connection)->engine, &output->send, connection->fd))
+    if (!engine_send(worker_of(connection)->engine, &output->send, connection->fd)) {
+        output->staging_counted = true;
+        count_owned(output, 0, sizeof *output->staging);
         return 0;
+    }
     finish_send(output);
     return output->send.op.result < 0 ? (int)output->send.op.result : 1;
 }

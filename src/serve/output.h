@@ -19,7 +19,7 @@ struct worker;
 /* The copies of one send: lent by the worker, kept by an output only while a send is not finished.
  */
 struct staging {
-    uint8_t data[64 * 1024];
+    uint8_t data[16 * 1024];
 };
 
 /* How much may wait before no more messages are taken from the peer: bytes ready or not, and turns.
@@ -33,8 +33,9 @@ struct output {
     struct list dirty; /* in its worker's list of those that may go on */
     struct send_op send;
     struct staging *staging; /* the copies of the send under way, or NULL */
+    bool staging_counted;    /* it stays here until the send is finished: it counts */
     size_t gathered;         /* bytes of the send under way */
-    size_t owned_bytes;      /* allocated for waiting replies: counts against max-memory */
+    size_t owned_bytes;      /* of turns, replies, staging that wait: counts against max-memory */
     size_t waiting_bytes;
     unsigned waiting_turns;
     int failure;          /* -errno of a send that failed later */

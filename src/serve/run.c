@@ -122,13 +122,12 @@ static void tell_limits(gt_server *server)
     const struct worker *worker = &server->worker;
     char messages[32];
     char connections[32];
-    size_t each = sizeof(struct connection) + sizeof(struct output) + sizeof(struct staging);
+    size_t each = sizeof(struct connection) + sizeof(struct output);
     units_size_words(messages, sizeof messages, (int64_t)worker->max_memory);
     units_size_words(connections, sizeof connections, (int64_t)(each * worker->max_connections));
     tell(server, GT_EVENT_NOTE, GT_DETAIL, nobody,
-         "at most %u connections; memory at most %s for messages and waiting replies and %s for "
-         "connections that are being sent to",
-         worker->max_connections, messages, connections);
+         "at most %u connections, %s for them, and %s for unfinished messages and waiting replies",
+         worker->max_connections, connections, messages);
 }
 
 int server_start(gt_server *server, struct engine *engine)

@@ -5,6 +5,8 @@
 
 #include "serve/server.h"
 
+#include <assert.h>
+
 /* Recorded and failure are looked at when the pass ends; the call only ends the engine's wait. */
 static void recorder_has_changed(void *owner)
 {
@@ -33,6 +35,7 @@ int worker_open(struct worker *worker, struct gt_server *server, struct engine *
 
 void worker_close(struct worker *worker)
 {
+    assert(worker->memory_bytes == 0);
     recorder_destroy(&worker->recorder);
     if (worker->staging)
         pool_give(&worker->stagings, worker->staging);

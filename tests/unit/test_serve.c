@@ -317,6 +317,32 @@ static void the_holder_of_most_memory_gives_way(void **state)
     sim_server_finish(&world);
 }
 
+/* Two bytes in, twenty out, and none of them read: what waits counts. */
+static void replies_that_are_not_read_count_as_memory(void **state)
+{
+    (void)state;
+    struct sim_server world;
+    sim_server_prepare(&world, 1);
+    sim_faults(world.engine)->window_to_client = 1000;
+    sim_faults(world.engine)->send_buffer = 1000;
+    world.shown = sim_file(world.engine);
+    world.server->outlet = (struct outlet){.fd = world.shown, .mode = WRITE_FILE};
+    sim_server_begin(&world, (const char *const[]){"keep", "on", "max-memory", "256KiB",
+                                                   "max-message", "1KiB", NULL});
+    static char lines[60000];
+    memset(lines, '\n', sizeof lines);
+    struct sim_client *hostile = sim_connect(world.engine, world.listener);
+    struct sim_client *honest = sim_connect(world.engine, world.listener);
+    sim_client_send(hostile, slice_of(lines, sizeof lines));
+    sim_client_says(honest, "x\n");
+    sim_server_run(&world, SEC);
+    assert_true(sim_server_told(&world, "memory"));
+    assert_true(world.server->worker.memory_bytes < 1000);
+    assert_true(sim_client_got(honest, "Good talking to you\n"));
+    gt_stop(world.server);
+    sim_server_finish(&world);
+}
+
 static void descriptors_running_out_pause_the_intake(void **state)
 {
     (void)state;
@@ -443,6 +469,7 @@ int main(void)
         cmocka_unit_test(a_drain_accepts_the_queue_and_finishes_what_has_come),
         cmocka_unit_test(the_one_that_never_said_anything_gives_way),
         cmocka_unit_test(the_holder_of_most_memory_gives_way),
+        cmocka_unit_test(replies_that_are_not_read_count_as_memory),
         cmocka_unit_test(descriptors_running_out_pause_the_intake),
         cmocka_unit_test(a_greeting_comes_first),
         cmocka_unit_test(replies_keep_the_order_of_their_messages),
