@@ -116,7 +116,7 @@ void connection_go_on(struct connection *connection)
         advance(connection, slice_of(NULL, 0));
 }
 
-/* ---- receiving ---- */
+/* ---- what happens to it ---- */
 
 /* Its first bytes: it takes its place among the connections to hear out, if there is one left. */
 static void hear(struct connection *connection)
@@ -172,17 +172,17 @@ static void receive_done(struct op *op, int64_t result)
         receive_failed(connection);
 }
 
+static void timer_fired(struct timer *timer, int64_t now_ns)
+{
+    struct connection *connection = list_item(timer, struct connection, timer);
+    deadlines_act(connection, now_ns);
+    connection_go_on(connection);
+}
+
 /* ---- speaking first ---- */
 
 int connection_say(struct connection *connection, struct slice bytes)
 {
     struct output *output = output_need(connection);
     return output ? output_append_text(output, bytes) : -ENOMEM;
-}
-
-static void timer_fired(struct timer *timer, int64_t now_ns)
-{
-    struct connection *connection = list_item(timer, struct connection, timer);
-    deadlines_act(connection, now_ns);
-    connection_go_on(connection);
 }
