@@ -56,13 +56,23 @@ void connection_update_reading(struct connection *connection)
     struct engine *engine = worker_of(connection)->engine;
     bool wants = !connection->end_of_stream && connection->state != CONNECTION_ENDED;
     if (connection->state == CONNECTION_OPEN && connection->heard)
-        wants = wants && intake_open(connection);
+        wants = wants && !connection->starved && intake_open(connection);
     else if (connection->state == CONNECTION_OPEN)
         wants = wants && connection->input.size == 0 && !worker_of(connection)->intake_paused;
     if (wants && !connection->receive.op.active)
         engine_receive(engine, &connection->receive, connection->fd);
     else if (!wants && connection->receive.op.active)
         engine_cancel(engine, &connection->receive.op);
+}
+
+/* Sending has made room for input that is left: it goes on in the next pass, so that the others
+ * have their turn before. */
+static bool takes_turns(struct connection *connection)
+{
+    bool turns = connection->starved && connection->output && intake_open(connection);
+    if (turns)
+        worker_mark_dirty(worker_of(connection), connection->output);
+    return turns;
 }
 
 /* Nothing more can be done now: close, or say what comes next. */
@@ -72,7 +82,8 @@ static void settle(struct connection *connection)
         connection_update_reading(connection);
         return;
     }
-    output_release(&connection->output);
+    if (!takes_turns(connection))
+        output_release(&connection->output);
     if (connection->finished && !connection->output)
         connection_close(connection, REASON_PEER_CLOSED);
     if (connection->state == CONNECTION_CLOSING && !connection->output)
@@ -83,20 +94,14 @@ static void settle(struct connection *connection)
     deadlines_update(connection);
 }
 
-/* Take and send, as long as either makes room for the other: 0, or -errno when sending failed. A
- * send that failed comes first: what looks like the end of the stream after it may be the reset
- * that it met. */
+/* Take and send: 0, or -errno when sending failed. A send that failed comes first: what looks like
+ * the end of the stream after it may be the reset that it met. */
 static int take_and_send(struct connection *connection, struct slice received)
 {
     if (connection->output && connection->output->failure)
         return connection->output->failure;
-    bool starved = intake_take(connection, received, FRAME_BYTES);
-    int sent = connection->doom ? 0 : output_flush(connection);
-    while (sent == 0 && !connection->doom && starved && intake_open(connection)) {
-        starved = intake_take(connection, slice_of(NULL, 0), FRAME_BYTES);
-        sent = connection->doom ? 0 : output_flush(connection);
-    }
-    return sent;
+    intake_take(connection, received, FRAME_BYTES);
+    return connection->doom ? 0 : output_flush(connection);
 }
 
 static void advance(struct connection *connection, struct slice received)

@@ -51,6 +51,7 @@ struct connection {
     bool proven : 1;        /* has completed a message */
     bool heard : 1;         /* has sent something, and holds a place in the goal for it */
     bool spoken : 1;        /* has been sent something */
+    bool starved : 1;       /* input is left that could not be taken: nothing is read meanwhile */
     bool last_try : 1;      /* its pause has passed; one more receive is being tried */
 };
 
@@ -92,10 +93,9 @@ size_t connection_memory(const struct connection *connection);
 
 /* ---- intake.c ---- */
 
-/* Take the messages that are complete in its input, and the first bytes of size in data, as far as
- * the output, the recorder and the goal have room; keep the rest. True when it stopped for want of
- * room. */
-bool intake_take(struct connection *connection, struct slice received, enum frame_event event);
+/* Take the messages that are complete in its input and in what was received, as far as the output,
+ * the recorder, the memory and the goal have room; keep the rest. Sets starved. */
+void intake_take(struct connection *connection, struct slice received, enum frame_event event);
 
 /* Whether its messages may be taken now. */
 bool intake_open(const struct connection *connection);

@@ -4,9 +4,9 @@
  * becomes a turn that is recorded and replied to; nothing is left and nothing was copied. What is
  * left of an unfinished message is kept in the connection's own buffer.
  *
- * Taking stops when the recorder or the output is full, when the goal is reached, when the framing
- * finds an error, or when the connection closes after its reply. In the first two cases the rest
- * waits and the connection reads no more. */
+ * Taking stops when the recorder, the output or the memory is full, when the goal is reached, when
+ * the framing finds an error, or when the connection closes after its reply. In the first two cases
+ * the rest waits and the connection reads no more. */
 #include "serve/answer.h"
 #include "serve/connection.h"
 #include "serve/server.h"
@@ -49,8 +49,6 @@ static int record(struct worker *worker, struct gt_turn *turn, const struct mess
     if (result < 0)
         return result;
     list_append(&worker->held, &turn->held);
-    if (recorder_full(worker->recorder))
-        worker_pause_intake(worker);
     return 0;
 }
 
@@ -96,6 +94,8 @@ static bool take(struct connection *connection, const struct frame_mark *mark)
     answer_message(connection, turn, &message);
     if (connection->settings->close)
         connection_close(connection, REASON_REPLIED);
+    if (worker_lacks_room(worker))
+        worker_pause_intake(worker);
     return true;
 }
 
@@ -174,15 +174,15 @@ static int take_joined(struct connection *connection, struct slice received, enu
     return keep_rest(connection, all, take_all(connection, all, event));
 }
 
-bool intake_take(struct connection *connection, struct slice received, enum frame_event event)
+void intake_take(struct connection *connection, struct slice received, enum frame_event event)
 {
     if (connection->finished || connection->state != CONNECTION_OPEN)
-        return false;
+        return;
     if (event == FRAME_BYTES && connection->end_of_stream)
         event = FRAME_END;
     if (take_joined(connection, received, event) < 0)
         connection_doom(connection, REASON_NO_MEMORY);
     bool waits = connection->input.size > 0 || connection->end_of_stream;
-    return connection->state == CONNECTION_OPEN && !connection->finished && waits &&
-           !intake_open(connection);
+    connection->starved = connection->state == CONNECTION_OPEN && !connection->finished && waits &&
+                          !intake_open(connection);
 }

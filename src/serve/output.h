@@ -25,7 +25,7 @@ struct staging {
 /* How much may wait before no more messages are taken from the peer: bytes ready or not, and turns.
  */
 #define OUTPUT_BOUND_BYTES (128 * 1024)
-#define OUTPUT_BOUND_TURNS 4096
+#define OUTPUT_BOUND_TURNS 512
 
 struct output {
     struct connection *connection;

@@ -1,9 +1,9 @@
 /* pass.c: what a worker does at the end of each pass, and how it comes to an end.
  *
  * The order at the end of a pass is promise 1: first the recorder commits what the pass has taken,
- * then the connections whose turns are recorded send. When the recorder stays full, nothing is
- * taken or read until it has room. When it fails, no connection that waits for it gets a reply:
- * they end, and whoever runs the worker sees recording_failed. */
+ * then the connections whose turns are recorded send. When room is lacking (a slow recorder),
+ * nothing is taken or read until it has room. When it fails, no connection that waits for it gets a
+ * reply: they end, and whoever runs the worker sees recording_failed. */
 #include "serve/pass.h"
 
 #include "serve/answer.h"
@@ -95,12 +95,12 @@ static void commit(struct worker *worker)
         fail_recording(worker);
 }
 
-/* Take messages again when the recorder has room; read no more when it has none. */
+/* Take messages again when there is room; read no more when there stays none. */
 static void adapt_intake(struct worker *worker)
 {
     if (!worker->intake_paused)
         return;
-    if (!recorder_full(worker->recorder)) {
+    if (!worker_lacks_room(worker)) {
         worker->intake_paused = worker->reading_paused = false;
         worker_each(worker, connection_go_on);
     } else if (!worker->reading_paused) {
@@ -182,14 +182,14 @@ static bool drain_waits(const struct worker *worker)
     return worker->intake_paused && !goal_reached(&worker->server->goal);
 }
 
-/* Draining: the queues are accepted empty and what has arrived is read once: two passes without a
- * new connection; a flood does not keep it up for ever. */
+/* Draining: the queues are accepted empty, what has arrived is read once and taken: two passes that
+ * brought no connection and left nothing to take. A flood does not keep it up for ever. */
 static void drain_further(struct worker *worker)
 {
     if (drain_waits(worker))
         return;
     worker->more = true;
-    bool quiet = worker->accepted == worker->accepted_before;
+    bool quiet = worker->accepted == worker->accepted_before && list_empty(&worker->dirty);
     worker->quiet_passes = quiet ? worker->quiet_passes + 1 : 0;
     worker->accepted_before = worker->accepted;
     if (worker->quiet_passes >= 2 || ++worker->drain_passes >= 256)
@@ -271,8 +271,8 @@ static void finish_pass(struct worker *worker)
     answer_collect(worker);
     commit(worker);
     go_on_dirty(worker);
-    adapt_intake(worker);
     relieve_memory(worker);
+    adapt_intake(worker);
     if (goal_reached(&worker->server->goal))
         begin_draining(worker, REASON_FINISHED);
     reap(worker);

@@ -118,6 +118,13 @@ int64_t worker_wall_us(struct worker *worker)
 
 /* ---- recording ---- */
 
+bool worker_lacks_room(const struct worker *worker)
+{
+    if (worker->memory_bytes > worker->max_memory)
+        return true;
+    return worker->recorder && recorder_full(worker->recorder);
+}
+
 void worker_pause_intake(struct worker *worker)
 {
     worker->intake_paused = true;

@@ -33,8 +33,8 @@ struct worker {
         *recorder; /* owned; NULL: nothing is shown, turns are recorded as they are taken */
     unsigned number;
     uint8_t phase;             /* enum worker_phase */
-    bool intake_paused;        /* the recorder is full: no messages are taken */
-    bool reading_paused;       /* and it stayed full: nothing is read either */
+    bool intake_paused;        /* room is lacking: no messages are taken */
+    bool reading_paused;       /* and it stayed so: nothing is read either */
     bool recording_failed;     /* the recorder's failure has been dealt with */
     bool more;                 /* something is left to do without waiting */
     bool reply_lost;           /* in a one-shot: the reply could not be delivered */
@@ -101,7 +101,10 @@ void worker_move_turn(struct worker *worker, struct gt_turn *turn, enum turn_eve
 /* Give back a turn that nobody else has seen yet. */
 void worker_discard_turn(struct worker *worker, struct gt_turn *turn);
 
-/* The recorder is full: no more messages are taken until it has room. */
+/* Whether the recorder is full or max-memory is passed. */
+bool worker_lacks_room(const struct worker *worker);
+
+/* No more messages are taken until there is room. */
 void worker_pause_intake(struct worker *worker);
 
 /* Let the connection of this output go on at the end of the pass. */

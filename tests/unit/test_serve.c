@@ -317,6 +317,24 @@ static void the_holder_of_most_memory_gives_way(void **state)
     sim_server_finish(&world);
 }
 
+/* Many times what is taken in one go: all of it is still taken when the server is told to stop. */
+static void a_drain_takes_all_that_has_been_received(void **state)
+{
+    (void)state;
+    struct sim_server world;
+    sim_server_start(&world, 1, (const char *const[]){"keep", "on", "silent", "on", NULL});
+    sim_faults(world.engine)->latency_ns = (struct sim_range){0, 0};
+    static char lines[20000];
+    memset(lines, '\n', sizeof lines);
+    struct sim_client *client = sim_connect(world.engine, world.listener);
+    sim_client_send(client, slice_of(lines, sizeof lines));
+    gt_stop(world.server);
+    sim_server_run(&world, SEC);
+    assert_int_equal(gt_message_count(world.server), sizeof lines);
+    sim_server_finish(&world);
+    assert_int_equal(world.status, GT_DONE);
+}
+
 /* Two bytes in, twenty out, and none of them read: what waits counts. */
 static void replies_that_are_not_read_count_as_memory(void **state)
 {
@@ -327,7 +345,7 @@ static void replies_that_are_not_read_count_as_memory(void **state)
     sim_faults(world.engine)->send_buffer = 1000;
     world.shown = sim_file(world.engine);
     world.server->outlet = (struct outlet){.fd = world.shown, .mode = WRITE_FILE};
-    sim_server_begin(&world, (const char *const[]){"keep", "on", "max-memory", "256KiB",
+    sim_server_begin(&world, (const char *const[]){"keep", "on", "max-memory", "128KiB",
                                                    "max-message", "1KiB", NULL});
     static char lines[60000];
     memset(lines, '\n', sizeof lines);
@@ -469,6 +487,7 @@ int main(void)
         cmocka_unit_test(a_drain_accepts_the_queue_and_finishes_what_has_come),
         cmocka_unit_test(the_one_that_never_said_anything_gives_way),
         cmocka_unit_test(the_holder_of_most_memory_gives_way),
+        cmocka_unit_test(a_drain_takes_all_that_has_been_received),
         cmocka_unit_test(replies_that_are_not_read_count_as_memory),
         cmocka_unit_test(descriptors_running_out_pause_the_intake),
         cmocka_unit_test(a_greeting_comes_first),
