@@ -1,9 +1,10 @@
 /* pass.c: what a worker does at the end of each pass, and how it comes to an end.
  *
  * The order at the end of a pass is promise 1: first the recorder commits what the pass has taken,
- * then the connections whose turns are recorded send. When room is lacking (a slow recorder),
- * nothing is taken or read until it has room. When it fails, no connection that waits for it gets a
- * reply: they end, and whoever runs the worker sees recording_failed. */
+ * then the connections whose turns are recorded send. Where room is lacking (a slow recorder,
+ * spent memory), nothing is taken or read until there is some. When the recorder fails, no
+ * connection that waits for it gets a reply: they end, and whoever runs the worker sees
+ * recording_failed. */
 #include "serve/pass.h"
 
 #include "serve/answer.h"
