@@ -33,14 +33,28 @@ static struct connection *greatest(struct connection *most, struct list *list)
     return most;
 }
 
-/* Over max-memory: whoever holds most of it ends. */
+/* What connections that have ended hold until the engine lets go of their sends. */
+static size_t leaving_bytes(const struct worker *worker)
+{
+    size_t bytes = 0;
+    for (struct list *link = worker->ended.next; link != &worker->ended; link = link->next)
+        bytes += connection_memory(list_item(link, struct connection, link));
+    return bytes;
+}
+
+/* Over max-memory: whoever holds most of it ends. What is on its way back is not asked of others.
+ */
 static void relieve_memory(struct worker *worker)
 {
-    while (worker->memory_bytes > worker->max_memory) {
+    if (worker->memory_bytes <= worker->max_memory)
+        return;
+    size_t leaving = leaving_bytes(worker);
+    while (worker->memory_bytes - leaving > worker->max_memory) {
         struct connection *most = greatest(greatest(NULL, &worker->fresh), &worker->proven);
         if (!most || connection_memory(most) == 0)
             return;
         connection_end(most, REASON_MEMORY);
+        leaving += connection_memory(most);
     }
 }
 

@@ -209,10 +209,11 @@ static int fail_at_timeout(gt_server *server)
 {
     char time[32];
     units_duration_words(time, sizeof time, server->settings.timeout_ns);
-    if (server->one_shot)
+    uint64_t messages = gt_message_count(server);
+    if (messages == 0)
         return error_set(&server->error, GT_TIMED_OUT, "no message within %s", time);
-    return error_set(&server->error, GT_TIMED_OUT, "not done within %s: %llu messages", time,
-                     (unsigned long long)gt_message_count(server));
+    return error_set(&server->error, GT_TIMED_OUT, "not done within %s: %llu message%s", time,
+                     (unsigned long long)messages, messages == 1 ? "" : "s");
 }
 
 static int judge(gt_server *server)

@@ -11,6 +11,17 @@
 static const char *const one_shot[] = {"count", "1", NULL};
 static const char *const kept[] = {"keep", "on", NULL};
 
+/* A client that does not read holds its replies up after two thousand bytes. */
+static void start_with_narrow_windows(struct sim_server *world, const char *const *settings)
+{
+    sim_server_prepare(world, 1);
+    sim_faults(world->engine)->window_to_client = 1000;
+    sim_faults(world->engine)->send_buffer = 1000;
+    world->shown = sim_file(world->engine);
+    world->server->outlet = (struct outlet){.fd = world->shown, .mode = WRITE_FILE};
+    sim_server_begin(world, settings);
+}
+
 static void a_message_is_shown_and_replied_to(void **state)
 {
     (void)state;
@@ -109,12 +120,7 @@ static void a_peer_that_never_reads_ends_after_write_timeout(void **state)
 {
     (void)state;
     struct sim_server world;
-    sim_server_prepare(&world, 1);
-    sim_faults(world.engine)->window_to_client = 1000;
-    sim_faults(world.engine)->send_buffer = 1000;
-    world.shown = sim_file(world.engine);
-    world.server->outlet = (struct outlet){.fd = world.shown, .mode = WRITE_FILE};
-    sim_server_begin(
+    start_with_narrow_windows(
         &world, (const char *const[]){"keep", "on", "echo", "on", "write-timeout", "10s", NULL});
     struct sim_client *client = sim_connect(world.engine, world.listener);
     char line[4000];
@@ -340,13 +346,8 @@ static void replies_that_are_not_read_count_as_memory(void **state)
 {
     (void)state;
     struct sim_server world;
-    sim_server_prepare(&world, 1);
-    sim_faults(world.engine)->window_to_client = 1000;
-    sim_faults(world.engine)->send_buffer = 1000;
-    world.shown = sim_file(world.engine);
-    world.server->outlet = (struct outlet){.fd = world.shown, .mode = WRITE_FILE};
-    sim_server_begin(&world, (const char *const[]){"keep", "on", "max-memory", "128KiB",
-                                                   "max-message", "1KiB", NULL});
+    start_with_narrow_windows(&world, (const char *const[]){"keep", "on", "max-memory", "128KiB",
+                                                            "max-message", "1KiB", NULL});
     static char lines[60000];
     memset(lines, '\n', sizeof lines);
     struct sim_client *hostile = sim_connect(world.engine, world.listener);
@@ -359,6 +360,34 @@ static void replies_that_are_not_read_count_as_memory(void **state)
     assert_true(sim_client_got(honest, "Good talking to you\n"));
     gt_stop(world.server);
     sim_server_finish(&world);
+}
+
+/* A large reply on its way is given back only when its send is over: nobody else pays meanwhile. */
+static void only_the_holder_of_most_memory_gives_way(void **state)
+{
+    (void)state;
+    struct sim_server world;
+    start_with_narrow_windows(&world, (const char *const[]){"keep", "on", "echo", "on", "frame",
+                                                            "line", "max-memory", "100KiB",
+                                                            "max-message", "80KiB", NULL});
+    static char bytes[70000];
+    memset(bytes, 'x', sizeof bytes);
+    struct sim_client *hostile = sim_connect(world.engine, world.listener);
+    struct sim_client *honest = sim_connect(world.engine, world.listener);
+    sim_client_send(hostile, slice_of(bytes, sizeof bytes - 1000));
+    sim_client_says(hostile, "\n");
+    sim_server_run(&world, SEC);
+    sim_client_send(honest, slice_of(bytes, 20000));
+    sim_server_run(&world, SEC);
+    assert_true(sim_server_told(&world, "memory"));
+    assert_int_equal(world.server->worker.connection_count, 1);
+    sim_client_says(honest, "\n");
+    sim_server_run(&world, SEC);
+    assert_true(sim_client_read(honest, 1) == 1);
+    sim_client_reset(honest);
+    gt_stop(world.server);
+    sim_server_finish(&world);
+    assert_int_equal(world.status, GT_DONE);
 }
 
 static void descriptors_running_out_pause_the_intake(void **state)
@@ -489,6 +518,7 @@ int main(void)
         cmocka_unit_test(the_holder_of_most_memory_gives_way),
         cmocka_unit_test(a_drain_takes_all_that_has_been_received),
         cmocka_unit_test(replies_that_are_not_read_count_as_memory),
+        cmocka_unit_test(only_the_holder_of_most_memory_gives_way),
         cmocka_unit_test(descriptors_running_out_pause_the_intake),
         cmocka_unit_test(a_greeting_comes_first),
         cmocka_unit_test(replies_keep_the_order_of_their_messages),
