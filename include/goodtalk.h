@@ -10,10 +10,13 @@
  *
  * Every call that can fail returns a gt_status; the reason, as a sentence, is gt_error(server).
  *
- * Threads: a server belongs to the thread that calls gt_run. Only gt_stop, gt_reply and
- * gt_reply_none may be called from other threads; gt_stop also from a signal handler. Callbacks run
- * on the thread of gt_run, never from within another call of the application into the library,
- * gt_listen (which tells the address listened on) excepted.
+ * A program with a loop of its own calls gt_step instead of gt_run: see "somebody else's loop".
+ *
+ * Threads: a server belongs to the thread that calls gt_run, or gt_step first. Only gt_stop,
+ * gt_reply, gt_reply_none, gt_counter_at and gt_tell_counters may be called from other threads;
+ * gt_stop and gt_tell_counters also from a signal handler. Callbacks run on the server's thread,
+ * within gt_run or gt_step, never from within another call of the application into the library,
+ * gt_listen (which tells the address listened on) and gt_free (which ends what is left) excepted.
  *
  * The library is quiet: it prints nothing, installs no signal handler, never exits. Shown messages
  * (gt_set "show") may raise SIGPIPE when standard output has gone; ignore it as usual.
@@ -23,6 +26,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,6 +40,7 @@ extern "C" {
 
 typedef struct gt_server gt_server; /* a server: opaque, made by gt_create, freed by gt_free */
 typedef struct gt_turn gt_turn;     /* one message and its reply: opaque, owned by the library */
+typedef struct gt_connection gt_connection; /* one peer's connection: opaque, the library's */
 
 /* What calls return. The numbers are the exit statuses of the goodtalk program. */
 enum gt_status {
@@ -44,7 +49,8 @@ enum gt_status {
     GT_WRONG = 2,  /* a setting or an address is wrong: see gt_error */
     GT_TIMED_OUT = 3, /* "timeout" passed before the count was reached */
     GT_UNMET = 4,     /* a talk went otherwise than expected (not returned by this version) */
-    GT_STOPPED = 5    /* gt_stop came before the count was reached, or came twice */
+    GT_STOPPED = 5,   /* gt_stop came before the count was reached, or came twice */
+    GT_RUNNING = 6    /* gt_step: not over yet (never returned by gt_run) */
 };
 
 /* ---- a server ----------------------------------------------------------------------------------
@@ -60,10 +66,11 @@ GT_PUBLIC gt_server *gt_create(void);
  * would be right. */
 GT_PUBLIC int gt_set(gt_server *server, const char *name, const char *value);
 
-/* Listen on an address: PORT, :PORT, HOST:PORT, [V6]:PORT, tcp:..., tcp4:..., tcp6:..., unix:PATH,
- * unix:@NAME, fd:N. May be called several times, before gt_run. The socket is bound at once; the
- * address as it can be connected to is told as a GT_EVENT_LISTENING. GT_DONE, GT_WRONG (not an
- * address) or GT_FAILED (cannot listen there). */
+/* Listen on an address: PORT, :PORT, HOST:PORT, [V6]:PORT, tcp:..., tcp4:..., tcp6:..., udp:...,
+ * udp4:..., udp6:..., unix:PATH, unix:@NAME (and so unixgram:, unixpacket:), fd:N, systemd[:NAME]
+ * (sockets handed in, sd_listen_fds(3)). May be called several times, before gt_run. The socket is
+ * bound at once; the address as it can be connected to is told as a GT_EVENT_LISTENING. GT_DONE,
+ * GT_WRONG (not an address) or GT_FAILED (cannot listen there). */
 GT_PUBLIC int gt_listen(gt_server *server, const char *address);
 
 /* Serve until the count is reached, the timeout passes, or gt_stop. Returns a gt_status. A server
@@ -85,6 +92,28 @@ GT_PUBLIC uint64_t gt_message_count(const gt_server *server);
  * still reply must have ended. */
 GT_PUBLIC void gt_free(gt_server **server);
 
+/* ---- somebody else's loop ----------------------------------------------------------------------
+ *
+ *     while ((status = gt_step(server)) == GT_RUNNING) {
+ *         struct pollfd mine = {.fd = gt_fd(server), .events = POLLIN};
+ *         poll(&mine, 1, gt_timeout_ms(server));     // among whatever else the loop waits for
+ *     }
+ */
+
+/* Do what can be done without waiting: one pass. GT_RUNNING, or what gt_run would have returned:
+ * then the run is over and gt_step is not called again. The first call begins the run, and the
+ * server belongs to its thread from then on. */
+GT_PUBLIC int gt_step(gt_server *server);
+
+/* A descriptor that is readable (POLLIN) when gt_step has something to do; the same one until
+ * gt_free. Only poll it: reading, writing and closing are the library's. -1 with gt_error when
+ * there is none: the engine cannot be opened. May be called before the first gt_step. */
+GT_PUBLIC int gt_fd(gt_server *server);
+
+/* After how many milliseconds to call gt_step even if gt_fd is not readable: 0: now; -1: no need
+ * to. Ask anew after every gt_step. */
+GT_PUBLIC int gt_timeout_ms(gt_server *server);
+
 /* ---- messages ----------------------------------------------------------------------------------
  */
 
@@ -95,6 +124,7 @@ struct gt_message {
     const char *peer;     /* who said it: "127.0.0.1:40312", "[::1]:40312", "unix:pid=812,uid=0" */
     const char *listener; /* where: "tcp:[::]:9999", "unix:/run/gt" */
     const char *id;       /* WORKER-SEQUENCE, unique within a run */
+    gt_connection *connection; /* whose message it is; NULL: a datagram's */
 };
 
 /* Called for each message. Reply with gt_reply or gt_reply_none: within the callback, or later,
@@ -113,6 +143,40 @@ GT_PUBLIC int gt_reply(gt_turn *turn, const void *bytes, size_t size);
 /* Let a turn end without a reply. */
 GT_PUBLIC void gt_reply_none(gt_turn *turn);
 
+/* ---- connections and peers ---------------------------------------------------------------------
+ */
+
+/* Called when a connection is open, before its first message, and once when it has ended: after
+ * that the handle is gone (its turns may still be replied to, which is harmless). Either may be
+ * NULL. Set before the run. */
+typedef void gt_connection_fn(gt_connection *connection, void *context);
+GT_PUBLIC void gt_on_connection(gt_server *server, gt_connection_fn *opened,
+                                gt_connection_fn *ended, void *context);
+
+/* A pointer of the application's own, for each connection: NULL until it is set. The library never
+ * looks at it; free what it points at when the connection has ended. The server's thread only. */
+GT_PUBLIC void gt_connection_set_data(gt_connection *connection, void *data);
+GT_PUBLIC void *gt_connection_data(const gt_connection *connection);
+
+/* Take no more messages from this connection, send the replies that are due, and close it politely.
+ * The server's thread only. */
+GT_PUBLIC void gt_connection_close(gt_connection *connection);
+
+/* Who is at the other end. */
+struct gt_peer {
+    struct sockaddr_storage address; /* ss_family AF_INET, AF_INET6 (an IPv4 peer is AF_INET on
+                                        every socket) or AF_UNIX, then without a path */
+    socklen_t address_size;          /* bytes of it in use */
+    int32_t pid;                     /* Unix sockets, SO_PEERCRED (unix(7)): the process that
+                                        connected, or sent; 0: not known, and uid and gid neither */
+    uint32_t uid;
+    uint32_t gid;
+};
+
+/* Fill peer. The server's thread only; that of a turn within the message callback only. */
+GT_PUBLIC void gt_connection_peer(const gt_connection *connection, struct gt_peer *peer);
+GT_PUBLIC void gt_turn_peer(const gt_turn *turn, struct gt_peer *peer);
+
 /* ---- events ------------------------------------------------------------------------------------
  */
 
@@ -127,7 +191,8 @@ enum gt_event_kind {
     GT_EVENT_RESUMED,   /* intake goes on */
     GT_EVENT_STOPPING,  /* draining has begun */
     GT_EVENT_FAILED,    /* the run is about to fail; text is the error */
-    GT_EVENT_NOTE       /* anything else worth a line */
+    GT_EVENT_NOTE,      /* anything else worth a line */
+    GT_EVENT_COUNTERS /* asked for by gt_tell_counters; text sums them up, gt_counter_at has them */
 };
 
 /* Something that happened; valid during the callback only. Strings that a peer can influence are
@@ -147,6 +212,22 @@ struct gt_event {
 typedef void gt_event_fn(const struct gt_event *event, void *context);
 GT_PUBLIC void gt_on_event(gt_server *server, enum gt_level level, gt_event_fn *told,
                            void *context);
+
+/* ---- counters ----------------------------------------------------------------------------------
+ */
+
+struct gt_counter {
+    const char *name; /* "messages", "bytes-received", "ended-idle-timeout": a constant string */
+    uint64_t value;   /* since the run began */
+};
+
+/* The counters in order, index 0, 1, ...: 1, or 0 after the last. From any thread; each value is
+ * exact, together they are of slightly different moments while the server runs. */
+GT_PUBLIC int gt_counter_at(const gt_server *server, size_t index, struct gt_counter *counter);
+
+/* Have the counters told as a GT_EVENT_COUNTERS (a notice) by the server's thread, soon. Safe from
+ * any thread and from signal handlers, until gt_free. */
+GT_PUBLIC void gt_tell_counters(gt_server *server);
 
 /* ---- the settings ------------------------------------------------------------------------------
  */

@@ -19,16 +19,18 @@ static enum frame_result eof_scan(const struct framing *framing, struct frame *f
 }
 
 /* The default reply is a sentence for people and gets its LF; other bytes stay as they are. */
-static void eof_wrap(const struct framing *framing, struct slice reply, bool fixed,
+static bool eof_wrap(const struct framing *framing, struct slice reply, enum frame_reply kind,
                      struct frame_wrapping *wrapping)
 {
     (void)framing;
-    if (fixed && !slice_ends_with(reply, '\n'))
+    if (kind == FRAME_REPLY_DEFAULT && !slice_ends_with(reply, '\n'))
         wrapping->tail = slice_of("\n", 1);
+    return true;
 }
 
 const struct codec codec_eof = {
     .name = "eof",
     .scan = eof_scan,
     .wrap = eof_wrap,
+    .unframed = true,
 };

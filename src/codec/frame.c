@@ -25,9 +25,9 @@ void frame_change(struct frame *frame)
     *frame = (struct frame){0};
 }
 
-void frame_wrap(const struct framing *framing, struct slice reply, bool fixed,
+bool frame_wrap(const struct framing *framing, struct slice reply, enum frame_reply kind,
                 struct frame_wrapping *wrapping)
 {
     *wrapping = (struct frame_wrapping){0};
-    framing->codec->wrap(framing, reply, fixed, wrapping);
+    return framing->codec->wrap(framing, reply, kind, wrapping);
 }

@@ -14,14 +14,30 @@
 #ifndef CODEC_FRAME_H
 #define CODEC_FRAME_H
 
+#include "base/bytes.h"
 #include "base/error.h"
-#include "base/slice.h"
 
 struct codec;
+
+#define FRAME_DELIMITER_MAX 64
 
 struct framing {
     const struct codec *codec;
     size_t max_message; /* longest body in bytes; at least 1 */
+    union {             /* the codec's parameters */
+        struct {
+            uint8_t bytes[FRAME_DELIMITER_MAX];
+            size_t size;
+        } delimiter; /* delimiter.c */
+        struct {
+            uint8_t size;    /* bytes of the number, 1 to 8 */
+            bool little;     /* the least significant byte comes first */
+            bool header;     /* @OFFSET was given: messages and replies include the header */
+            uint32_t offset; /* bytes before the number */
+            int64_t surplus; /* how many more bytes it counts than follow it; -K: negative */
+        } length;            /* length.c */
+        size_t fixed;        /* fixed.c: bytes of a message */
+    };
 };
 
 /* Where a connection is. Reset it to zeros (with frame_change) to speak another framing from the
@@ -52,11 +68,18 @@ struct frame_mark {
     size_t consumed;
 };
 
+/* What a reply is, as far as its end depends on it. */
+enum frame_reply {
+    FRAME_REPLY_DEFAULT, /* the text of --reply */
+    FRAME_REPLY_PLAIN,   /* an echo, the application's, a rule's or a command's */
+    FRAME_REPLY_EXACT    /* a file, a greeting: as it is, but for a length in front */
+};
+
 /* What stands before and after a reply's bytes in a framing. */
 struct frame_wrapping {
-    uint8_t head[16];
+    uint8_t head[24];
     size_t head_size;
-    struct slice tail; /* constant bytes */
+    struct slice tail; /* constant bytes, or the framing's own */
 };
 
 struct codec {
@@ -67,18 +90,31 @@ struct codec {
     int (*configure)(struct framing *framing, const char *parameter, struct error *error);
     enum frame_result (*scan)(const struct framing *framing, struct frame *frame,
                               struct slice input, enum frame_event event, struct frame_mark *mark);
-    /* How a reply is ended. fixed: it is the default reply (settings reply), not an echo or a
-     * rule's. */
-    void (*wrap)(const struct framing *framing, struct slice reply, bool fixed,
+    /* How a reply begins and ends: true; false when the framing cannot say this reply (its length
+     * does not fit the number). */
+    bool (*wrap)(const struct framing *framing, struct slice reply, enum frame_reply kind,
                  struct frame_wrapping *wrapping);
-    bool pauses; /* takes FRAME_PAUSE */
+    bool pauses;    /* takes FRAME_PAUSE */
+    bool lines;     /* its messages are what people call lines */
+    bool delimited; /* its messages end with a delimiter */
+    bool unframed;  /* a reply has no end of its own: where it ends cannot be told */
 };
 
 /* The codecs, and those known but not built yet (names only). Ends with NULL. */
 extern const struct codec *const codec_table[];
 extern const char *const codec_later[];
 
-extern const struct codec codec_talk, codec_line, codec_eof;
+extern const struct codec codec_talk, codec_line, codec_eof, codec_chunk;
+extern const struct codec codec_crlf, codec_nul, codec_delim;
+extern const struct codec codec_length, codec_varint, codec_netstring, codec_octet, codec_fixed;
+
+/* Not in the table: what datagram sockets speak, whatever --frame says. A datagram is a message,
+ * the empty one too. Packets of a connection (SOCK_SEQPACKET) wait in the owner's buffer as
+ * packet_keep puts them there; scan takes them out of it. */
+extern const struct codec codec_packet;
+
+/* Append a packet for codec_packet to scan: 0 or -ENOMEM. */
+int packet_keep(struct bytes *input, struct slice packet);
 
 /* Read what --frame says: GT_DONE; GT_WRONG with a sentence that lists the framings. */
 int framing_parse(struct framing *framing, const char *text, size_t max_message,
@@ -96,8 +132,8 @@ bool frame_pauses(const struct framing *framing, const struct frame *frame, size
 /* Speak another framing from the next unconsumed byte on. */
 void frame_change(struct frame *frame);
 
-/* How this reply is ended. */
-void frame_wrap(const struct framing *framing, struct slice reply, bool fixed,
+/* How this reply begins and ends: true; false when the framing cannot say it. */
+bool frame_wrap(const struct framing *framing, struct slice reply, enum frame_reply kind,
                 struct frame_wrapping *wrapping);
 
 #endif

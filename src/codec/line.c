@@ -52,13 +52,13 @@ enum frame_result line_take_rest(const struct framing *framing, struct slice inp
     return mark->body.size > framing->max_message ? FRAME_TOO_LONG : FRAME_MESSAGE;
 }
 
-void line_wrap(const struct framing *framing, struct slice reply, bool fixed,
+bool line_wrap(const struct framing *framing, struct slice reply, enum frame_reply kind,
                struct frame_wrapping *wrapping)
 {
     (void)framing;
-    (void)fixed;
-    if (!slice_ends_with(reply, '\n'))
+    if (kind != FRAME_REPLY_EXACT && !slice_ends_with(reply, '\n'))
         wrapping->tail = slice_of("\n", 1);
+    return true;
 }
 
 static enum frame_result line_scan(const struct framing *framing, struct frame *frame,
@@ -75,4 +75,6 @@ const struct codec codec_line = {
     .name = "line",
     .scan = line_scan,
     .wrap = line_wrap,
+    .lines = true,
+    .delimited = true,
 };

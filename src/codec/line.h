@@ -14,8 +14,8 @@ enum frame_result line_take(const struct framing *framing, const struct frame *f
 enum frame_result line_take_rest(const struct framing *framing, struct slice input, size_t skip,
                                  struct frame_mark *mark);
 
-/* LF, where the reply does not end with one. */
-void line_wrap(const struct framing *framing, struct slice reply, bool fixed,
+/* LF, where the reply does not end with one, unless it is exact. */
+bool line_wrap(const struct framing *framing, struct slice reply, enum frame_reply kind,
                struct frame_wrapping *wrapping);
 
 #endif

@@ -79,7 +79,7 @@ int framing_parse(struct framing *framing, const char *text, size_t max_message,
     const char *parameter = text[length] == ':' ? text + length + 1 : NULL;
     for (size_t i = 0; codec_table[i]; i++) {
         if (name_is(codec_table[i]->name, text, length)) {
-            *framing = (struct framing){codec_table[i], max_message};
+            *framing = (struct framing){.codec = codec_table[i], .max_message = max_message};
             return read_parameter(framing, parameter, error);
         }
     }

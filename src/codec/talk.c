@@ -74,4 +74,6 @@ const struct codec codec_talk = {
     .scan = talk_scan,
     .wrap = line_wrap,
     .pauses = true,
+    .lines = true,
+    .delimited = true,
 };

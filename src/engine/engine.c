@@ -76,6 +76,33 @@ bool engine_sync(struct engine *engine, struct sync_op *op, int fd)
     return engine->table->sync(engine, op, fd);
 }
 
+void engine_read(struct engine *engine, struct receive_op *op, int fd)
+{
+    assert_submittable(&op->op, fd);
+    engine->table->read(engine, op, fd);
+}
+
+void engine_connect(struct engine *engine, struct connect_op *op, int fd)
+{
+    assert_submittable(&op->op, fd);
+    assert(op->to.size > 0);
+    engine->table->connect(engine, op, fd);
+}
+
+void engine_receive_datagrams(struct engine *engine, struct receive_datagrams_op *op, int fd)
+{
+    assert_submittable(&op->op, fd);
+    assert(op->size_most > 0 && op->size_most <= PACKET_MAX);
+    engine->table->receive_datagrams(engine, op, fd);
+}
+
+bool engine_send_datagrams(struct engine *engine, struct send_datagrams_op *op, int fd)
+{
+    assert_submittable(&op->op, fd);
+    assert(op->count > 0 && op->count <= DATAGRAMS_MAX);
+    return engine->table->send_datagrams(engine, op, fd);
+}
+
 void engine_cancel(struct engine *engine, struct op *op)
 {
     if (op->active)
@@ -101,6 +128,16 @@ int64_t engine_unacknowledged(struct engine *engine, int fd)
 int engine_pass(struct engine *engine, int64_t wait_ns)
 {
     return engine->table->pass(engine, wait_ns);
+}
+
+int64_t engine_patience(struct engine *engine)
+{
+    return engine->table->patience(engine);
+}
+
+int engine_descriptor(struct engine *engine)
+{
+    return engine->table->descriptor(engine);
 }
 
 void engine_wake(struct engine *engine)

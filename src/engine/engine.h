@@ -9,20 +9,23 @@
  * may and never past the next timer; then what happened runs; then the timers that are due. So what
  * arrived before a timer was due is seen before the timer fires.
  *
- * An operation that submits may be finished at once: engine_send, engine_write and engine_sync then
- * return true, op.result says how, and done is not called. Otherwise done is called later, exactly
- * once (accept and receive: once per thing that happened; op.active tells whether more may come).
+ * An operation that submits may be finished at once: engine_send, engine_write, engine_sync and
+ * engine_send_datagrams then return true, op.result says how, and done is not called. Otherwise
+ * done is called later, exactly once (accept, receive, read: once per thing that happened;
+ * op.active tells whether more may come).
  *
  * Results: counts or descriptors, or -errno. Two implementations now (epoll.c, sim.c); uring.c has
  * its slot in engine_create. The same contract tests run against each:
- * tests/unit/test_engine_contract.c. Later operations (connect, read, datagrams, child's end) join
- * as typed structs like these. */
+ * tests/unit/test_engine_contract.c. Later operations (child's end) join as typed structs like
+ * these.
+ */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
 #include "base/error.h"
 #include "base/list.h"
 #include "base/peer.h"
+#include "base/place.h"
 #include "base/slice.h"
 #include "base/timers.h"
 
@@ -44,10 +47,27 @@ struct op {
     uint8_t kind;   /* enum op_kind */
     bool active;    /* submitted and not over */
     uint8_t phase;  /* the engine's own */
+    uint8_t flags;  /* enum op_flag */
     int64_t result; /* after a submit that returned true: how it went */
 };
 
-enum op_kind { OP_NONE, OP_ACCEPT, OP_RECEIVE, OP_SEND, OP_WRITE, OP_SYNC };
+enum op_kind {
+    OP_NONE,
+    OP_ACCEPT,
+    OP_RECEIVE,
+    OP_READ,
+    OP_RECEIVE_DATAGRAMS,
+    OP_CONNECT,
+    OP_SEND,
+    OP_WRITE,
+    OP_SEND_DATAGRAMS,
+    OP_SYNC
+};
+
+enum op_flag {
+    OP_PACKETS = 1,  /* receive, the owner's: the socket is of type SOCK_SEQPACKET, see below */
+    OP_TRUNCATED = 2 /* receive, the engine's, with a result: the packet was longer */
+};
 
 /* Accept connections until cancelled or an error ends it. done's result: a new descriptor
  * (non-blocking, close-on-exec, the caller's to close), or -errno and the operation is over:
@@ -61,7 +81,12 @@ struct accept_op {
 /* Receive until end-of-stream, an error, or cancelled. done's result: more than 0: that many bytes
  * at data, the engine's own buffer, valid within done only; 0: end-of-stream, over; -errno: over.
  * At most one result per pass, at most engine->receive_size bytes: nobody starves the others. After
- * engine_cancel further bytes may still come before -ECANCELED does; they count. */
+ * engine_cancel further bytes may still come before -ECANCELED does; they count.
+ *
+ * With OP_PACKETS each result is one packet of at most PACKET_MAX bytes (OP_TRUNCATED: the rest of
+ * it is lost); an empty packet is the end of the stream.
+ *
+ * Reading (engine_read) is the same of a pipe, a terminal or a file, from its own position. */
 struct receive_op {
     struct op op;
     const uint8_t *data;
@@ -93,6 +118,55 @@ struct write_op {
     enum write_mode mode;
 };
 
+/* Connect a non-blocking socket. Result 0 or -errno, always told by done. The descriptor is
+ * unusable after an error, a cancel too: its owner closes it. */
+struct connect_op {
+    struct op op;
+    struct place to;
+};
+
+/* The longest packet or Unix datagram that is taken; UDP's are shorter. */
+#define PACKET_MAX ((size_t)256 * 1024)
+
+/* Datagrams handled at once, at most. */
+#define DATAGRAMS_MAX 64
+
+/* Which address of ours a datagram was sent to, so that the reply can leave from it: IP_PKTINFO of
+ * ip(7), IPV6_PKTINFO of ipv6(7), set on the socket by its owner. An IPv4 address on an IPv6 socket
+ * stands in it mapped (::ffff:a.b.c.d). */
+struct local_address {
+    uint8_t family; /* AF_INET or AF_INET6 as the control message was; 0: not known */
+    uint32_t interface;
+    uint8_t address[16]; /* network order; IPv4 uses the first four */
+};
+
+struct datagram {
+    struct slice bytes;         /* received: the engine's memory, valid within done */
+    struct place place;         /* who sent it (size 0: somebody without a name), or is sent it */
+    struct peer peer;           /* received: who sent it; Unix: from SCM_CREDENTIALS if there */
+    struct local_address local; /* to which address it came, or from which it leaves */
+    bool truncated;             /* received: it was longer */
+    int status;                 /* sent: 0 or -errno */
+};
+
+/* Receive datagrams until cancelled or an error ends it. done's result: how many are at list, valid
+ * within done; or -errno: over. At most one result per pass, at most DATAGRAMS_MAX of them. */
+struct receive_datagrams_op {
+    struct op op;
+    size_t size_most; /* bytes: longer ones are truncated; at most PACKET_MAX */
+    const struct datagram *list;
+};
+
+/* Send datagrams, each for itself: one that fails (its status says why) does not keep the next from
+ * leaving. UDP waits while our own buffer is full; a Unix receiver whose queue is full is a failure
+ * (-EAGAIN): nobody waits for a receiver. Result: how many were sent, or -ECANCELED. */
+struct send_datagrams_op {
+    struct op op;
+    struct datagram *list; /* the owner's until the operation is over */
+    unsigned count;        /* at most DATAGRAMS_MAX */
+    unsigned handled;      /* the engine's: how many have their status */
+};
+
 /* fdatasync. Result 0 or -errno. A failed sync must never be tried again. */
 struct sync_op {
     struct op op;
@@ -107,11 +181,17 @@ struct engine_table {
     bool (*send)(struct engine *engine, struct send_op *op, int fd);
     bool (*write)(struct engine *engine, struct write_op *op, int fd);
     bool (*sync)(struct engine *engine, struct sync_op *op, int fd);
+    void (*read)(struct engine *engine, struct receive_op *op, int fd);
+    void (*connect)(struct engine *engine, struct connect_op *op, int fd);
+    void (*receive_datagrams)(struct engine *engine, struct receive_datagrams_op *op, int fd);
+    bool (*send_datagrams)(struct engine *engine, struct send_datagrams_op *op, int fd);
     void (*cancel)(struct engine *engine, struct op *op);
     int (*shutdown)(struct engine *engine, int fd);
     void (*close)(struct engine *engine, int fd, bool reset);
     int64_t (*unacknowledged)(struct engine *engine, int fd);
     int (*pass)(struct engine *engine, int64_t wait_ns);
+    int64_t (*patience)(struct engine *engine);
+    int (*descriptor)(struct engine *engine);
     void (*wake)(struct engine *engine);
     int64_t (*wall_us)(struct engine *engine);
     uint64_t (*random)(struct engine *engine);
@@ -142,6 +222,10 @@ void engine_receive(struct engine *engine, struct receive_op *op, int fd);
 bool engine_send(struct engine *engine, struct send_op *op, int fd);
 bool engine_write(struct engine *engine, struct write_op *op, int fd);
 bool engine_sync(struct engine *engine, struct sync_op *op, int fd);
+void engine_read(struct engine *engine, struct receive_op *op, int fd);
+void engine_connect(struct engine *engine, struct connect_op *op, int fd);
+void engine_receive_datagrams(struct engine *engine, struct receive_datagrams_op *op, int fd);
+bool engine_send_datagrams(struct engine *engine, struct send_datagrams_op *op, int fd);
 
 /* Ask an active operation to end; its done comes in a later pass, with -ECANCELED or, if it was
  * quicker, its result. Cancelling twice is harmless, cancelling what is not active does nothing. */
@@ -161,6 +245,14 @@ int64_t engine_unacknowledged(struct engine *engine, int fd);
 /* One pass; wait at most wait_ns (0: do not wait; negative: as long as it takes). 0, or -errno when
  * the engine itself fails. */
 int engine_pass(struct engine *engine, int64_t wait_ns);
+
+/* How long the next pass may wait, for those who wait elsewhere: 0: something is to be done now; a
+ * number of nanoseconds until the next timer; -1: until the descriptor is readable. */
+int64_t engine_patience(struct engine *engine);
+
+/* A descriptor that is readable when a pass would find something that happened. It is the engine's:
+ * only poll it. -1 where there is none (sim). */
+int engine_descriptor(struct engine *engine);
 
 /* End the wait of the current, or the next, pass. From any thread or signal handler. */
 void engine_wake(struct engine *engine);

@@ -346,8 +346,7 @@ void epoll_try(struct epoll_engine *engine, struct op *op)
     case OP_SEND:
     case OP_WRITE:
         return try_transfer(engine, list_item(op, struct send_op, op));
-    case OP_NONE:
-    case OP_SYNC:
+    default:
         break;
     }
     abort();

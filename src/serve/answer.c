@@ -46,7 +46,7 @@ static void fail(struct gt_turn *turn)
 static int copy_wrapped(const struct framing *framing, struct slice reply, struct bytes *copy)
 {
     struct frame_wrapping wrapping = {.head_size = 0};
-    frame_wrap(framing, reply, false, &wrapping);
+    frame_wrap(framing, reply, FRAME_REPLY_PLAIN, &wrapping);
     if (bytes_reserve(copy, wrapping.head_size + reply.size + wrapping.tail.size) < 0)
         return -ENOMEM;
     bytes_append(copy, slice_of(wrapping.head, wrapping.head_size));

@@ -5,6 +5,7 @@
 #ifndef SERVE_SETTINGS_H
 #define SERVE_SETTINGS_H
 
+#include "base/address.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "codec/frame.h"
@@ -17,7 +18,6 @@
 #define DURATION_AUTO (-2) /* not set: none in a one-shot, else the table's default */
 
 enum reply_source { REPLY_FROM_TEXT, REPLY_FROM_FILE, REPLY_FROM_ECHO, REPLY_FROM_NOTHING };
-enum address_family { FAMILY_ANY, FAMILY_IPV4, FAMILY_IPV6 };
 
 struct settings {
     /* What the table sets: strings are owned, NULL when not set. */

@@ -94,7 +94,7 @@ static int wrap_reply(const struct settings *settings, struct bytes *sent)
     size_t wrong;
     int result = unescape(&text, settings->reply, &wrong);
     if (result == 0) {
-        frame_wrap(&settings->framing, bytes_slice(&text), true, &wrapping);
+        frame_wrap(&settings->framing, bytes_slice(&text), FRAME_REPLY_DEFAULT, &wrapping);
         result = bytes_append(sent, slice_of(wrapping.head, wrapping.head_size));
     }
     if (result == 0)

@@ -76,6 +76,9 @@ int sockets_open(const struct address *address, const struct settings *settings,
     case ADDRESS_DESCRIPTOR:
         status = open_descriptor(address->descriptor, sockets, error);
         break;
+    default:
+        status = error_set(error, GT_WRONG, "not built yet in this version");
+        break;
     }
     *count = status == GT_DONE;
     return status;

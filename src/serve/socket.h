@@ -7,7 +7,8 @@
 #ifndef SERVE_SOCKET_H
 #define SERVE_SOCKET_H
 
-#include "serve/address.h"
+#include "base/address.h"
+#include "serve/settings.h"
 
 #include <sys/stat.h>
 

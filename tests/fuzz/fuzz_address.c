@@ -1,6 +1,6 @@
 /* Any text as an address: read, or refused with one sentence that is fit for a terminal. */
 #include "base/escape.h"
-#include "serve/address.h"
+#include "base/address.h"
 
 #include <goodtalk.h>
 #include <stdlib.h>

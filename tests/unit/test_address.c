@@ -1,5 +1,5 @@
 /* Addresses: each form, and for each slip what was meant. */
-#include "serve/address.h"
+#include "base/address.h"
 
 #include <goodtalk.h>
 #include <setjmp.h>

@@ -423,7 +423,8 @@ static void assert_wrapped(const char *name, const char *reply, bool fixed, cons
     struct framing framing;
     struct frame_wrapping wrapping;
     assert_int_equal(framing_parse(&framing, name, 100, NULL), GT_DONE);
-    frame_wrap(&framing, slice_of_text(reply), fixed, &wrapping);
+    frame_wrap(&framing, slice_of_text(reply), fixed ? FRAME_REPLY_DEFAULT : FRAME_REPLY_PLAIN,
+               &wrapping);
     assert_int_equal(wrapping.head_size, 0);
     assert_true(slice_equal(wrapping.tail, slice_of_text(tail)));
 }

@@ -4,7 +4,7 @@
  * What is no address is answered with the address that was probably meant: brackets around IPv6, a
  * colon in front of the port, unix: before a path. Kinds that are known but not built yet say so.
  * Nothing is looked up here: whether a host exists is seen when its socket is opened. */
-#include "serve/address.h"
+#include "base/address.h"
 
 #include "base/escape.h"
 #include "base/units.h"
