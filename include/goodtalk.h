@@ -136,8 +136,10 @@ GT_PUBLIC void gt_on_message(gt_server *server, gt_message_fn *heard, void *cont
 
 /* Reply to a turn: the bytes are copied, and ended as the connection's framing ends a reply. The
  * turn belongs to the library again afterwards. A reply to a peer that has gone is harmless.
- * Returns GT_DONE, or GT_FAILED when memory is out (the connection is then closed: no peer gets
- * half a reply). */
+ * Returns GT_DONE; GT_FAILED when memory is out (the connection is then closed: no peer gets half a
+ * reply); GT_WRONG when the framing cannot say it (300 bytes behind a length of one byte: the
+ * connection is closed after the replies before it). From another thread the latter is only told,
+ * as the reason of the connection's end. */
 GT_PUBLIC int gt_reply(gt_turn *turn, const void *bytes, size_t size);
 
 /* Let a turn end without a reply. */
@@ -182,6 +184,11 @@ GT_PUBLIC void gt_turn_peer(const gt_turn *turn, struct gt_peer *peer);
 
 enum gt_level { GT_ERROR, GT_WARNING, GT_NOTICE, GT_DETAIL };
 
+struct gt_counter {
+    const char *name; /* "messages", "bytes-received", "ended-idle-timeout": a constant string */
+    uint64_t value;   /* since the run began */
+};
+
 enum gt_event_kind {
     GT_EVENT_LISTENING, /* a listener is open; listener is its address as it can be connected to */
     GT_EVENT_READY,     /* gt_run accepts connections now */
@@ -200,11 +207,13 @@ enum gt_event_kind {
 struct gt_event {
     enum gt_event_kind kind;
     enum gt_level level;
-    const char *name;     /* the kind as a word: "listening", "ended" */
-    const char *text;     /* one sentence, without a newline */
-    const char *reason;   /* the reason's word ("idle-timeout"), or NULL */
-    const char *peer;     /* the peer's address, or NULL */
-    const char *listener; /* the listener's address, or NULL */
+    const char *name;                  /* the kind as a word: "listening", "ended" */
+    const char *text;                  /* one sentence, without a newline */
+    const char *reason;                /* the reason's word ("idle-timeout"), or NULL */
+    const char *peer;                  /* the peer's address, or NULL */
+    const char *listener;              /* the listener's address, or NULL */
+    const struct gt_counter *counters; /* GT_EVENT_COUNTERS: all of them */
+    size_t counter_count;
 };
 
 /* Be told of events up to this level: GT_WARNING tells errors and warnings. Listening is a notice,
@@ -215,11 +224,6 @@ GT_PUBLIC void gt_on_event(gt_server *server, enum gt_level level, gt_event_fn *
 
 /* ---- counters ----------------------------------------------------------------------------------
  */
-
-struct gt_counter {
-    const char *name; /* "messages", "bytes-received", "ended-idle-timeout": a constant string */
-    uint64_t value;   /* since the run began */
-};
 
 /* The counters in order, index 0, 1, ...: 1, or 0 after the last. From any thread; each value is
  * exact, together they are of slightly different moments while the server runs. */

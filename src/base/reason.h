@@ -18,6 +18,7 @@
     REASON(UNDELIVERED, "undelivered", true, "the peer went before its reply arrived")             \
     REASON(TOO_LONG, "too-long", true, "a message over max-message")                               \
     REASON(MALFORMED, "malformed", true, "a malformed length")                                     \
+    REASON(UNFRAMED, "unframed", true, "its framing cannot say the reply")                         \
     REASON(UNFINISHED, "unfinished", true, "the stream ended within a message")                    \
     REASON(IDLE_TIMEOUT, "idle-timeout", false, "silent for idle-timeout")                         \
     REASON(MESSAGE_TIMEOUT, "message-timeout", true,                                               \

@@ -69,7 +69,8 @@ struct gt_turn {
     uint8_t state;        /* enum turn_state, changed by turn_move only */
     bool mailed;          /* a reply from another thread is on its way */
     uint64_t sequence;    /* of its message */
-    void *connection;     /* serve's connection; NULL once orphaned */
+    void *connection;     /* serve's connection; NULL: a datagram's, or once orphaned */
+    void *exchange;       /* serve's exchange; NULL: a connection's, or once orphaned */
     void *mailbox;        /* serve's mailbox of the worker: where other threads leave replies */
     struct part end;      /* the (last) bytes of the reply, in the connection's queue */
     struct list held;     /* among the worker's turns that wait for the recorder */

@@ -8,6 +8,7 @@
 #include "serve/answer.h"
 
 #include "serve/connection.h"
+#include "serve/post.h"
 #include "serve/server.h"
 
 #include <errno.h>
@@ -17,36 +18,69 @@ static struct worker *worker_of_turn(const struct gt_turn *turn)
     return list_item(turn->mailbox, struct worker, mailbox);
 }
 
-/* The turn has its reply: bytes of owned (taken over), or shared ones that outlive the connection's
- * settings. Its connection goes on at the end of the pass. */
+/* The reply is known, or it is known that there is none. Whoever waits for it goes on. */
+static void replied(struct gt_turn *turn)
+{
+    struct exchange *exchange = turn->exchange;
+    worker_move_turn(worker_of_turn(turn), turn, TURN_REPLIED);
+    if (exchange)
+        exchange_settle(exchange);
+}
+
+/* The turn has its reply: bytes of owned (taken over), or shared ones that outlive its settings.
+ * Its connection goes on at the end of the pass. */
 static void fill(struct gt_turn *turn, struct slice bytes, struct bytes *owned)
 {
     struct connection *connection = turn->connection;
-    struct worker *worker = worker_of_turn(turn);
     if (connection) {
         turn->end.bytes = bytes;
         turn->end.owned = owned ? *owned : (struct bytes){0};
         output_filled(connection->output, turn);
-        worker_mark_dirty(worker, connection->output);
+        worker_mark_dirty(worker_of_turn(turn), connection->output);
+    } else if (turn->exchange) {
+        exchange_fill(turn->exchange, bytes, owned);
     } else if (owned) {
         bytes_free(owned);
     }
-    worker_move_turn(worker, turn, TURN_REPLIED);
+    replied(turn);
 }
 
-/* Memory was out for its reply: the connection is lost, so that no peer gets half a reply. */
-static void fail(struct gt_turn *turn)
+/* There is no reply. */
+static void fill_none(struct gt_turn *turn)
 {
     if (turn->connection)
-        connection_doom(turn->connection, REASON_NO_MEMORY);
-    worker_move_turn(worker_of_turn(turn), turn, TURN_REPLIED);
+        fill(turn, slice_of(NULL, 0), NULL);
+    else
+        replied(turn);
 }
 
-/* The reply with what the framing puts around it: 0 or -ENOMEM. */
+/* Its reply cannot be made: the connection is lost, so that no peer gets half a reply. Where only
+ * the framing cannot say it, the replies before it still leave. */
+static void fail(struct gt_turn *turn, int number)
+{
+    if (turn->connection && number == -EMSGSIZE)
+        connection_close(turn->connection, REASON_UNFRAMED);
+    else if (turn->connection)
+        connection_doom(turn->connection, REASON_NO_MEMORY);
+    fill_none(turn);
+}
+
+/* What a reply to this turn is framed as; NULL: nobody is there to reply to. */
+static const struct framing *framing_of(const struct gt_turn *turn)
+{
+    if (turn->connection)
+        return ((const struct connection *)turn->connection)->framing;
+    if (turn->exchange)
+        return &((const struct exchange *)turn->exchange)->post->listener->settings->framing;
+    return NULL;
+}
+
+/* The reply with what the framing puts around it: 0, -ENOMEM or -EMSGSIZE. */
 static int copy_wrapped(const struct framing *framing, struct slice reply, struct bytes *copy)
 {
     struct frame_wrapping wrapping = {.head_size = 0};
-    frame_wrap(framing, reply, FRAME_REPLY_PLAIN, &wrapping);
+    if (!frame_wrap(framing, reply, FRAME_REPLY_PLAIN, &wrapping))
+        return -EMSGSIZE;
     if (bytes_reserve(copy, wrapping.head_size + reply.size + wrapping.tail.size) < 0)
         return -ENOMEM;
     bytes_append(copy, slice_of(wrapping.head, wrapping.head_size));
@@ -55,26 +89,23 @@ static int copy_wrapped(const struct framing *framing, struct slice reply, struc
     return 0;
 }
 
-static void reply_with_copy(struct gt_turn *turn, struct slice reply, bool exact)
+static int reply_with_copy(struct gt_turn *turn, struct slice reply)
 {
     struct bytes copy = {0};
-    struct connection *connection = turn->connection;
-    int result = 0;
-    if (connection && exact)
-        result = bytes_append(&copy, reply);
-    else if (connection)
-        result = copy_wrapped(connection->framing, reply, &copy);
+    const struct framing *framing = framing_of(turn);
+    int result = framing ? copy_wrapped(framing, reply, &copy) : 0;
     if (result < 0)
-        fail(turn);
+        fail(turn, result);
     else
         fill(turn, bytes_slice(&copy), &copy);
+    return result;
 }
 
-void answer_message(struct connection *connection, struct gt_turn *turn,
+void answer_message(const struct settings *settings, struct gt_turn *turn,
                     const struct message *message)
 {
-    gt_server *server = worker_of(connection)->server;
-    struct replier *replier = connection->settings->replier;
+    gt_server *server = worker_of_turn(turn)->server;
+    struct replier *replier = settings->replier;
     if (server->callback.heard)
         replier = &server->callback.replier;
     struct reply reply = {.shared = false};
@@ -82,11 +113,11 @@ void answer_message(struct connection *connection, struct gt_turn *turn,
     if (when == REPLY_LATER)
         return;
     if (when == REPLY_NONE)
-        fill(turn, slice_of(NULL, 0), NULL);
+        fill_none(turn);
     else if (reply.shared)
         fill(turn, reply.bytes, NULL);
     else
-        reply_with_copy(turn, reply.bytes, reply.exact);
+        reply_with_copy(turn, reply.bytes);
 }
 
 /* ---- the application's replies ---- */
@@ -102,7 +133,8 @@ static enum reply_when ask_application(struct replier *replier, const struct mes
                                .size = message->body.size,
                                .peer = peer_name(message->peer, peer),
                                .listener = message->listener,
-                               .id = message_id(message->worker, message->sequence, id)};
+                               .id = message_id(message->worker, message->sequence, id),
+                               .connection = turn->connection};
     callback->heard(turn, &heard, callback->context);
     return REPLY_LATER;
 }
@@ -128,8 +160,8 @@ int gt_reply(gt_turn *turn, const void *bytes, size_t size)
 {
     struct slice reply = slice_of(bytes, size);
     if (on_own_thread(turn)) {
-        reply_with_copy(turn, reply, false);
-        return GT_DONE;
+        int result = reply_with_copy(turn, reply);
+        return result == -EMSGSIZE ? GT_WRONG : result < 0 ? GT_FAILED : GT_DONE;
     }
     turn->letter_lost = bytes_append(&turn->letter, reply) < 0;
     turn->letter_given = true;
@@ -141,7 +173,7 @@ int gt_reply(gt_turn *turn, const void *bytes, size_t size)
 void gt_reply_none(gt_turn *turn)
 {
     if (on_own_thread(turn))
-        fill(turn, slice_of(NULL, 0), NULL);
+        fill_none(turn);
     else
         leave(turn);
 }
@@ -152,11 +184,11 @@ static void open_letter(struct gt_turn *turn)
     turn->letter = (struct bytes){0};
     turn->mailed = false;
     if (turn->letter_lost)
-        fail(turn);
+        fail(turn, -ENOMEM);
     else if (turn->letter_given)
-        reply_with_copy(turn, bytes_slice(&letter), false);
+        reply_with_copy(turn, bytes_slice(&letter));
     else
-        fill(turn, slice_of(NULL, 0), NULL);
+        fill_none(turn);
     bytes_free(&letter);
 }
 

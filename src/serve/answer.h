@@ -4,14 +4,13 @@
 
 #include "base/turn.h"
 
-struct connection;
 struct gt_server;
-struct replier;
+struct settings;
 struct worker;
 
-/* Ask the replier of the connection's settings (or the application's callback) and fill the turn,
- * or leave it open when the reply comes later. */
-void answer_message(struct connection *connection, struct gt_turn *turn,
+/* Ask the replier of these settings (or the application's callback) and fill the turn, or leave it
+ * open when the reply comes later. */
+void answer_message(const struct settings *settings, struct gt_turn *turn,
                     const struct message *message);
 
 /* Apply the replies that other threads have left for this worker. */

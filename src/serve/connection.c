@@ -8,6 +8,7 @@
  * of using it; the worker reaps it at the end of the pass, when the engine has let go of it. */
 #include "serve/connection.h"
 
+#include "serve/application.h"
 #include "serve/server.h"
 
 #include <errno.h>
@@ -36,14 +37,19 @@ struct connection *connection_open(struct listener *listener, int fd, const stru
     connection->settings = settings_keep(listener->settings);
     connection->framing = &connection->settings->framing;
     connection->receive.op.done = receive_done;
+    connection->packets = listener->socket.type == SOCK_SEQPACKET;
+    connection->receive.op.flags = connection->packets ? OP_PACKETS : 0;
     connection->timer.fire = timer_fired;
     connection->peer = *peer;
     connection->fd = fd;
     connection->active_ns = worker->engine->now_ns;
     list_append(&worker->fresh, &connection->link);
     worker->connection_count++;
+    counters_add(worker->counters, COUNTER_CONNECTIONS, 1);
+    counters_add(worker->counters, COUNTER_CONNECTIONS_OPEN, 1);
     tell(worker->server, GT_EVENT_CONNECTED, GT_DETAIL,
          (struct event_origin){.peer = peer, .listener = listener}, "connected");
+    application_opened(connection);
     greet(connection);
     advance(connection, slice_of(NULL, 0));
     return connection;
@@ -133,11 +139,15 @@ static void hear(struct connection *connection)
 
 static void receive_bytes(struct connection *connection, struct slice received)
 {
-    connection->active_ns = worker_of(connection)->engine->now_ns;
+    struct worker *worker = worker_of(connection);
+    connection->active_ns = worker->engine->now_ns;
     connection->last_try = false;
+    counters_add(worker->counters, COUNTER_BYTES_RECEIVED, received.size);
     if (connection->state != CONNECTION_OPEN)
         return;
     hear(connection);
+    if (connection->receive.op.flags & OP_TRUNCATED)
+        connection_close(connection, REASON_TOO_LONG);
     advance(connection, received);
 }
 

@@ -39,6 +39,7 @@ struct connection {
     const struct framing *framing; /* what it speaks: its settings', until it changes */
     struct frame frame;            /* where its framing is in the input */
     struct peer peer;
+    void *data;        /* the application's own */
     int64_t active_ns; /* when bytes last came or left */
     int64_t
         started_ns; /* when the unfinished message began; LINGERING: when all was acknowledged */
@@ -52,6 +53,7 @@ struct connection {
     bool heard : 1;         /* has sent something, and holds a place in the goal for it */
     bool spoken : 1;        /* has been sent something */
     bool starved : 1;       /* input is left that could not be taken: nothing is read meanwhile */
+    bool packets : 1;       /* the socket is one of packets, each a message */
     bool last_try : 1;      /* its pause has passed; one more receive is being tried */
 };
 

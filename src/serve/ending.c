@@ -4,6 +4,7 @@
  * over. Ending drops everything at once; the struct stays until the engine has let go of its
  * operations, and is then reaped at the end of a pass. So whoever holds a connection during a pass
  * may look at its state. */
+#include "serve/application.h"
 #include "serve/server.h"
 
 void connection_drop_input(struct connection *connection)
@@ -61,11 +62,14 @@ void connection_end(struct connection *connection, enum reason reason)
     list_remove(&connection->link);
     list_append(&worker->ended, &connection->link);
     worker->connection_count--;
+    counters_add(worker->counters, COUNTER_CONNECTIONS_OPEN, (uint64_t)-1);
+    counters_add(worker->counters, COUNTER_ENDED + reason, 1);
     worker->ended_count++;
     worker->reply_lost |= lost_its_reply(connection);
     if (connection->heard)
         goal_connection_ended(&worker->server->goal);
     tell_end(connection);
+    application_ended(connection);
 }
 
 bool connection_reap(struct connection *connection)

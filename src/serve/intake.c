@@ -24,34 +24,6 @@ bool intake_open(const struct connection *connection)
     return goal->connections == 0 || connection->heard;
 }
 
-/* Describe the message that mark points at. */
-static struct message describe(struct connection *connection, const struct frame_mark *mark)
-{
-    struct worker *worker = worker_of(connection);
-    return (struct message){.body = mark->body,
-                            .raw = mark->raw,
-                            .peer = &connection->peer,
-                            .listener = connection->listener->socket.name,
-                            .worker = worker->number,
-                            .sequence = worker->sequence + 1,
-                            .time_us = worker_wall_us(worker)};
-}
-
-/* Hand the message to the recorder, or count it as recorded where there is none. */
-static int record(struct worker *worker, struct gt_turn *turn, const struct message *message)
-{
-    if (!worker->recorder) {
-        worker_move_turn(worker, turn, TURN_RECORDED);
-        worker->recorded++;
-        return 0;
-    }
-    int result = recorder_take(worker->recorder, message);
-    if (result < 0)
-        return result;
-    list_append(&worker->held, &turn->held);
-    return 0;
-}
-
 /* Whoever completes a message is safe from giving way to others. */
 static void prove(struct connection *connection)
 {
@@ -80,18 +52,19 @@ static bool take(struct connection *connection, const struct frame_mark *mark)
     struct worker *worker = worker_of(connection);
     if (!goal_reserve_message(&worker->server->goal))
         return false;
-    struct message message = describe(connection, mark);
+    struct message message = {.body = mark->body,
+                              .raw = mark->raw,
+                              .peer = &connection->peer,
+                              .listener = connection->listener->socket.name};
     struct output *output = output_need(connection);
-    struct gt_turn *turn = output ? worker_take_turn(worker, connection) : NULL;
-    if (!turn || record(worker, turn, &message) < 0) {
+    struct gt_turn *turn = output ? worker_take_turn(worker, connection, NULL) : NULL;
+    if (!turn || worker_record(worker, turn, &message) < 0) {
         lose(connection, turn);
         return false;
     }
-    worker->sequence++;
-    turn->sequence = message.sequence;
     output_append_turn(output, turn);
     prove(connection);
-    answer_message(connection, turn, &message);
+    answer_message(connection->settings, turn, &message);
     if (connection->settings->close)
         connection_close(connection, REASON_REPLIED);
     if (worker_lacks_room(worker))
@@ -163,11 +136,25 @@ static int keep_rest(struct connection *connection, struct slice received, size_
     return append_input(connection, slice_after(received, used));
 }
 
+/* Packets keep their bounds in the input: they are always taken out of it. */
+static int append_packet(struct connection *connection, struct slice packet)
+{
+    size_t before = connection->input.capacity;
+    int result = packet.data ? packet_keep(&connection->input, packet) : 0;
+    worker_count_memory(worker_of(connection), before, connection->input.capacity);
+    return result;
+}
+
 /* Join what was received with what waits, take what is complete, keep the rest. */
 static int take_joined(struct connection *connection, struct slice received, enum frame_event event)
 {
-    if (connection->input.size > 0 && received.size > 0 && append_input(connection, received) < 0)
-        return -ENOMEM;
+    int joined = 0;
+    if (connection->packets)
+        joined = append_packet(connection, received);
+    else if (connection->input.size > 0 && received.size > 0)
+        joined = append_input(connection, received);
+    if (joined < 0)
+        return joined;
     struct slice all = received;
     if (connection->input.size > 0)
         all = bytes_slice(&connection->input);

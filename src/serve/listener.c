@@ -6,6 +6,7 @@
  * and closes the socket when the engine has let go of it. */
 #include "serve/listener.h"
 
+#include "serve/post.h"
 #include "serve/server.h"
 
 #include <errno.h>
@@ -30,13 +31,23 @@ struct listener *listener_create(const struct listening_socket *socket, struct s
     listener->settings = settings_keep(settings);
     listener->accept.op.done = accept_done;
     listener->retry.fire = retry;
+    if (socket->type != SOCK_DGRAM)
+        return listener;
+    listener->post = post_create(listener);
+    if (!listener->post) {
+        settings_release(&listener->settings);
+        free(listener);
+        return NULL;
+    }
     return listener;
 }
 
 static void run(struct listener *listener)
 {
     listener->paused = LISTENER_RUNS;
-    if (!listener->closing && !listener->accept.op.active)
+    if (listener->post)
+        post_go_on(listener->post);
+    else if (!listener->closing && !listener->accept.op.active)
         engine_accept(listener->worker->engine, &listener->accept, listener->socket.fd);
 }
 
@@ -48,7 +59,7 @@ void listener_start(struct listener *listener, struct worker *worker)
 
 void listener_pause(struct listener *listener)
 {
-    if (listener->paused != LISTENER_RUNS || listener->closing)
+    if (listener->paused != LISTENER_RUNS || listener->closing || listener->post)
         return;
     listener->paused = LISTENER_FULL;
     engine_cancel(listener->worker->engine, &listener->accept.op);
@@ -95,7 +106,7 @@ static void accepted(struct listener *listener, int fd)
         tell(worker->server, GT_EVENT_RESUMED, GT_NOTICE,
              (struct event_origin){.listener = listener}, "accepts connections again");
     listener->told = false;
-    worker->accepted++;
+    worker->arrived++;
     make_room(worker);
     if (!connection_open(listener, fd, &listener->accept.peer))
         pause_for_want(listener, ENOMEM);
@@ -137,6 +148,8 @@ bool listener_stop(struct listener *listener)
         engine_timer_stop(listener->worker->engine, &listener->retry);
         engine_cancel(listener->worker->engine, &listener->accept.op);
     }
+    if (listener->post && !post_stop(listener->post))
+        return !listener->post->receive.op.active;
     if (listener->accept.op.active)
         return false;
     close_socket(listener);
@@ -147,6 +160,7 @@ void listener_free(struct listener *listener)
 {
     listener_stop(listener);
     list_remove(&listener->link);
+    post_free(&listener->post);
     settings_release(&listener->settings);
     free(listener);
 }

@@ -1,4 +1,4 @@
-/* listener.h: an open listening socket, and the accepting of connections.
+/* listener.h: an open listening socket, and the accepting of connections; datagrams are its post's.
  *
  * Accepting pauses at max-connections when nobody can give way, and for a moment when descriptors
  * or memory are out: told once, never spinning. */
@@ -10,6 +10,7 @@
 #include "serve/socket.h"
 
 struct gt_server;
+struct post;
 struct worker;
 
 enum listener_pause { LISTENER_RUNS, LISTENER_FULL, LISTENER_EXHAUSTED };
@@ -20,6 +21,7 @@ struct listener {
     struct listening_socket socket;
     struct settings *settings; /* what its next connections get; counted */
     struct accept_op accept;
+    struct post *post; /* owned: the datagrams of a datagram socket; NULL: connections */
     struct timer retry;
     uint8_t paused; /* enum listener_pause */
     bool closing;   /* no connection is wanted any more; fd is closed when accept is over */

@@ -117,6 +117,8 @@ static bool gather(struct output *output, struct part *part, size_t *staged)
     struct iovec *last = send->part_count ? &output->vector[send->part_count - 1] : NULL;
     uint8_t *copy_to = output->staging->data + *staged;
     bool small = bytes.size <= OUTPUT_SMALL;
+    if (last && output->connection->packets) /* each reply is a packet of its own */
+        return false;
     if (small && bytes.size > sizeof output->staging->data - *staged)
         return false;
     bool joins = small && last && (uint8_t *)last->iov_base + last->iov_len == copy_to;
@@ -143,6 +145,7 @@ static bool gather(struct output *output, struct part *part, size_t *staged)
 static size_t gather_all(struct output *output)
 {
     size_t staged = 0;
+    unsigned replies = 0;
     output->gathered = 0;
     output->send.part_count = 0;
     output->kept_count = 0;
@@ -156,8 +159,10 @@ static size_t gather_all(struct output *output)
         if (size > 0 && !gather(output, part, &staged))
             break;
         output->gathered += size;
+        replies += size > 0 && part->turn;
         forget_part(output, part, TURN_SENT);
     }
+    counters_add(worker_of(output->connection)->counters, COUNTER_REPLIES, replies);
     return output->gathered;
 }
 
@@ -192,6 +197,8 @@ static void finish_send(struct output *output)
         free_owned(output, &output->kept[i]);
     output->kept_count = 0;
     output->sent_bytes += output->send.transferred;
+    counters_add(worker_of(output->connection)->counters, COUNTER_BYTES_SENT,
+                 output->send.transferred);
     output->send.transferred = 0;
     output->connection->active_ns = worker_of(output->connection)->engine->now_ns;
 }

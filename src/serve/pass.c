@@ -8,6 +8,7 @@
 #include "serve/pass.h"
 
 #include "serve/answer.h"
+#include "serve/post.h"
 #include "serve/server.h"
 
 static void drain_timeout(struct timer *timer, int64_t now_ns);
@@ -80,9 +81,12 @@ static void release_recorded(struct worker *worker)
             return;
         list_remove(&turn->held);
         worker->recorded++;
+        struct exchange *exchange = turn->exchange;
         if (turn->connection)
             worker_mark_dirty(worker, ((struct connection *)turn->connection)->output);
         worker_move_turn(worker, turn, TURN_RECORDED);
+        if (exchange)
+            exchange_settle(exchange);
     }
 }
 
@@ -94,6 +98,8 @@ static void fail_recording(struct worker *worker)
         struct gt_turn *turn = list_item(link, struct gt_turn, held);
         if (turn->connection)
             connection_end(turn->connection, REASON_UNRECORDED);
+        if (turn->exchange)
+            exchange_abandon(turn->exchange);
         worker_move_turn(worker, turn, TURN_RECORDED);
     }
 }
@@ -142,6 +148,16 @@ void pass_finish(struct worker *worker, enum reason reason)
     worker_each(worker, finish_connection);
 }
 
+static void each_post(struct worker *worker, void (*visit)(struct post *post))
+{
+    struct list *listeners = &worker->server->listeners;
+    for (struct list *link = listeners->next; link != listeners; link = link->next) {
+        struct listener *listener = list_item(link, struct listener, link);
+        if (listener->post)
+            visit(listener->post);
+    }
+}
+
 static void abandon_connection(struct connection *connection)
 {
     connection_end(connection, worker_of(connection)->finish_reason);
@@ -156,13 +172,14 @@ void pass_abandon(struct worker *worker, enum reason reason)
     worker->abandoned = true;
     worker->finish_reason = reason;
     worker_each(worker, abandon_connection);
+    each_post(worker, post_abandon);
 }
 
 static void drain_timeout(struct timer *timer, int64_t now_ns)
 {
     (void)now_ns;
     struct worker *worker = list_item(timer, struct worker, drain_timer);
-    worker->unfinished = worker->connection_count;
+    worker->unfinished = worker->connection_count + worker->exchange_count;
     pass_abandon(worker, REASON_DRAIN_TIMEOUT);
 }
 
@@ -180,7 +197,7 @@ static void begin_draining(struct worker *worker, enum reason reason)
     worker->phase = WORKER_DRAINING;
     worker->more = true;
     worker->finish_reason = (uint8_t)reason;
-    worker->accepted_before = worker->accepted;
+    worker->arrived_before = worker->arrived;
 }
 
 void pass_drain(struct worker *worker)
@@ -204,9 +221,9 @@ static void drain_further(struct worker *worker)
     if (drain_waits(worker))
         return;
     worker->more = true;
-    bool quiet = worker->accepted == worker->accepted_before && list_empty(&worker->dirty);
+    bool quiet = worker->arrived == worker->arrived_before && list_empty(&worker->dirty);
     worker->quiet_passes = quiet ? worker->quiet_passes + 1 : 0;
-    worker->accepted_before = worker->accepted;
+    worker->arrived_before = worker->arrived;
     if (worker->quiet_passes >= 2 || ++worker->drain_passes >= 256)
         pass_finish(worker, worker->finish_reason);
 }
@@ -233,8 +250,8 @@ static bool let_go_of_held(struct worker *worker)
 static void finish_further(struct worker *worker)
 {
     bool stopped = stop_listeners(worker);
-    bool ended =
-        list_empty(&worker->fresh) && list_empty(&worker->proven) && list_empty(&worker->ended);
+    bool ended = list_empty(&worker->fresh) && list_empty(&worker->proven) &&
+                 list_empty(&worker->ended) && worker->exchange_count == 0;
     if (!stopped || !ended) {
         worker->more |= worker->abandoned || !stopped || !list_empty(&worker->ended);
         return;
@@ -256,7 +273,9 @@ static void adjust_listeners(struct worker *worker)
     struct list *listeners = &worker->server->listeners;
     for (struct list *link = listeners->next; link != listeners; link = link->next) {
         struct listener *listener = list_item(link, struct listener, link);
-        if (full)
+        if (listener->post)
+            post_go_on(listener->post);
+        else if (full)
             listener_pause(listener);
         else
             listener_resume(listener);
@@ -274,9 +293,16 @@ static void go_on_dirty(struct worker *worker)
         connection_go_on(list_item(link, struct output, dirty)->connection);
 }
 
+static void go_on_posts(struct worker *worker)
+{
+    for (struct list *link = list_take(&worker->posts); link; link = list_take(&worker->posts))
+        post_go_on(list_item(link, struct post, dirty));
+}
+
 /* What others may ask for is told once a pass, not with every message. */
 static void publish(struct worker *worker)
 {
+    counters_add(worker->counters, COUNTER_MESSAGES, worker->recorded);
     atomic_fetch_add(&worker->server->goal.messages_recorded, worker->recorded);
     worker->recorded = 0;
 }
@@ -286,6 +312,7 @@ static void finish_pass(struct worker *worker)
     answer_collect(worker);
     commit(worker);
     go_on_dirty(worker);
+    go_on_posts(worker);
     relieve_memory(worker);
     adapt_intake(worker);
     if (goal_reached(&worker->server->goal))

@@ -22,6 +22,9 @@
 
 #define MOST_CONNECTIONS 10000
 
+/* More than it takes to let go of everything. */
+#define ABANDON_PASSES_MAX 1000
+
 static const struct event_origin nobody = {.reason = REASON_NONE};
 
 static void server_fail(gt_server *server, const struct error *error)
@@ -130,25 +133,54 @@ static void tell_limits(gt_server *server)
          worker->max_connections, connections, messages);
 }
 
+/* The server's engine, made when there is none; NULL with the reason in its error. */
+static struct engine *need_engine(gt_server *server)
+{
+    struct engine *engine = atomic_load(&server->engine);
+    if (!engine)
+        engine = engine_create(server->settings.engine, &server->error);
+    atomic_store(&server->engine, engine);
+    return engine;
+}
+
+/* Whether a run may begin. */
+static int check_start(gt_server *server)
+{
+    bool connects = false;
+    struct list *listeners = &server->listeners;
+    for (struct list *link = listeners->next; link != listeners; link = link->next)
+        connects |= !list_item(link, struct listener, link)->post;
+    if (server->begun)
+        return error_set(&server->error, GT_WRONG, "a server runs once");
+    if (list_empty(listeners))
+        return error_set(&server->error, GT_WRONG,
+                         "no address to listen on: gt_listen comes first");
+    if (server->settings.connections > 0 && !connects)
+        return error_set(&server->error, GT_WRONG,
+                         "--connections: datagrams have none; --count counts messages");
+    return GT_DONE;
+}
+
 int server_start(gt_server *server, struct engine *engine)
 {
     bool simulated = engine != NULL;
-    if (list_empty(&server->listeners))
-        return error_set(&server->error, GT_WRONG,
-                         "no address to listen on: gt_listen comes first");
-    if (server->opened)
-        return error_set(&server->error, GT_WRONG, "a server runs once");
-    if (!engine)
-        engine = engine_create(server->settings.engine, &server->error);
+    if (check_start(server) != GT_DONE)
+        return server->error.status;
+    if (simulated)
+        atomic_store(&server->engine, engine);
+    engine = need_engine(server);
     if (!engine)
         return GT_FAILED;
-    atomic_store(&server->engine, engine);
+    server->begun = true;
     take_goal(server);
     int status = open_worker(server, engine);
     if (status == GT_DONE)
         status = limit_connections(server, simulated);
-    if (status != GT_DONE)
+    if (status != GT_DONE) {
+        server->failed = true;
+        server->worker.phase = WORKER_OVER;
         return status;
+    }
     server->timeout.fire = time_is_up;
     if (server->settings.timeout_ns >= 0)
         engine_timer_set(engine, &server->timeout, engine->now_ns + server->settings.timeout_ns);
@@ -181,10 +213,23 @@ static void obey_stops(gt_server *server)
     server->stops_seen = stops;
 }
 
+static bool asked_for_something(const gt_server *server)
+{
+    return atomic_load(&server->stops) != server->stops_seen ||
+           atomic_load(&server->counters_asked) != server->counters_told;
+}
+
+static void answer_counters(gt_server *server)
+{
+    unsigned asked = atomic_load(&server->counters_asked);
+    if (asked != server->counters_told)
+        counters_tell(server);
+    server->counters_told = asked;
+}
+
 int server_step(gt_server *server, int64_t wait_ns)
 {
-    int result =
-        pass_run(&server->worker, atomic_load(&server->stops) != server->stops_seen ? 0 : wait_ns);
+    int result = pass_run(&server->worker, asked_for_something(server) ? 0 : wait_ns);
     if (result < 0) {
         struct error error = {0};
         error_errno(&error, -result, "the %s engine failed",
@@ -195,7 +240,19 @@ int server_step(gt_server *server, int64_t wait_ns)
     if (server->worker.recording_failed)
         server_fail(server, &server->worker.recorder->failure);
     obey_stops(server);
+    answer_counters(server);
     return result;
+}
+
+/* What is left of a run that was not seen to its end. */
+void server_abandon(gt_server *server)
+{
+    if (server_over(server))
+        return;
+    pass_abandon(&server->worker, REASON_ABANDONED);
+    for (int passes = 0; !server_over(server) && passes < ABANDON_PASSES_MAX; passes++)
+        pass_run(&server->worker, 0);
+    engine_timer_stop(atomic_load(&server->engine), &server->timeout);
 }
 
 bool server_over(const gt_server *server)
@@ -249,4 +306,33 @@ int gt_run(gt_server *server)
     while (!server_over(server))
         server_step(server, -1);
     return server_finish(server);
+}
+
+/* ---- somebody else's loop ---- */
+
+int gt_step(gt_server *server)
+{
+    int status = server->begun ? GT_DONE : server_start(server, NULL);
+    if (status != GT_DONE)
+        return status;
+    if (!server_over(server))
+        server_step(server, 0);
+    return server_over(server) ? server_finish(server) : GT_RUNNING;
+}
+
+int gt_fd(gt_server *server)
+{
+    struct engine *engine = need_engine(server);
+    return engine ? engine_descriptor(engine) : -1;
+}
+
+int gt_timeout_ms(gt_server *server)
+{
+    if (!server->begun || server->worker.more || server_over(server) || asked_for_something(server))
+        return 0;
+    int64_t patience_ns = engine_patience(atomic_load(&server->engine));
+    if (patience_ns <= 0)
+        return (int)patience_ns;
+    int64_t rounded_up = (patience_ns + 999999) / 1000000;
+    return rounded_up < INT32_MAX ? (int)rounded_up : INT32_MAX;
 }

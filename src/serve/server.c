@@ -59,10 +59,19 @@ uint64_t gt_message_count(const gt_server *server)
 
 /* ---- listening ---- */
 
+/* Sockets of datagrams and packets have a framing of their own. */
 static int add_listener(gt_server *server, const struct listening_socket *socket,
                         struct settings *settings)
 {
-    struct listener *listener = listener_create(socket, settings);
+    struct settings *sealed = settings_keep(settings);
+    if (socket->type != SOCK_STREAM) {
+        settings_release(&sealed);
+        sealed = settings_seal(&server->settings, FRAMING_PACKETS, &server->error);
+    }
+    if (!sealed)
+        return server->error.status;
+    struct listener *listener = listener_create(socket, sealed);
+    settings_release(&sealed);
     if (!listener)
         return error_set(&server->error, GT_FAILED, "cannot listen on %s: out of memory",
                          socket->name);
@@ -117,7 +126,7 @@ int gt_listen(gt_server *server, const char *text)
     if (address.kind == ADDRESS_DESCRIPTOR && listens_on(server, address.descriptor))
         return error_set(&server->error, GT_WRONG, "fd:%d: is listened on already",
                          address.descriptor);
-    struct settings *settings = settings_seal(&server->settings, &server->error);
+    struct settings *settings = settings_seal(&server->settings, FRAMING_STREAM, &server->error);
     if (!settings)
         return server->error.status;
     struct listening_socket sockets[SOCKETS_MAX];
@@ -129,12 +138,13 @@ int gt_listen(gt_server *server, const char *text)
     return status;
 }
 
-int server_listen_on(gt_server *server, int fd, const char *name)
+int server_listen_on(gt_server *server, int fd, int type, const char *name)
 {
-    struct settings *settings = settings_seal(&server->settings, &server->error);
+    enum framing_kind framing = type == SOCK_STREAM ? FRAMING_STREAM : FRAMING_PACKETS;
+    struct settings *settings = settings_seal(&server->settings, framing, &server->error);
     if (!settings)
         return server->error.status;
-    struct listening_socket socket = {.fd = fd};
+    struct listening_socket socket = {.fd = fd, .type = type};
     snprintf(socket.name, sizeof socket.name, "%s", name);
     int status = add_listener(server, &socket, settings);
     settings_release(&settings);
@@ -143,12 +153,17 @@ int server_listen_on(gt_server *server, int fd, const char *name)
 
 /* ---- the end ---- */
 
-void gt_stop(gt_server *server)
+void server_wake(gt_server *server)
 {
-    atomic_fetch_add(&server->stops, 1);
     struct engine *engine = atomic_load(&server->engine);
     if (engine)
         engine_wake(engine);
+}
+
+void gt_stop(gt_server *server)
+{
+    atomic_fetch_add(&server->stops, 1);
+    server_wake(server);
 }
 
 void gt_free(gt_server **handle)
@@ -157,6 +172,8 @@ void gt_free(gt_server **handle)
     if (!server)
         return;
     *handle = NULL;
+    if (server->opened)
+        server_abandon(server);
     while (!list_empty(&server->listeners))
         listener_free(list_item(server->listeners.next, struct listener, link));
     if (server->opened) {

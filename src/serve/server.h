@@ -7,6 +7,7 @@
 #include "base/peer.h"
 #include "base/reason.h"
 #include "reply/reply.h"
+#include "serve/counters.h"
 #include "serve/goal.h"
 #include "serve/settings.h"
 #include "serve/worker.h"
@@ -21,12 +22,22 @@ struct callback_replier {
     void *context;
 };
 
+struct connection_callbacks {
+    gt_connection_fn *opened;
+    gt_connection_fn *ended;
+    void *context;
+};
+
 struct gt_server {
     struct settings settings; /* the draft */
     struct list listeners;    /* struct listener */
     struct goal goal;
     struct worker worker;
     struct callback_replier callback;
+    struct connection_callbacks on_connection;
+    struct counters counters;
+    atomic_uint counters_asked; /* how often they were asked for */
+    unsigned counters_told;
     gt_event_fn *told;
     void *told_context;
     enum gt_level told_level;
@@ -38,22 +49,32 @@ struct gt_server {
     bool timed_out;
     bool drained;         /* stopped before its goal */
     bool abandoned;       /* left at once */
+    bool begun;           /* a run has begun */
     bool opened;          /* the worker is open */
     bool one_shot;        /* the goal is one message */
     struct outlet outlet; /* where shown messages go; fd -1: standard output */
     struct error error;
 };
 
+/* Have the server look at what was asked of it: from any thread or signal handler. */
+void server_wake(gt_server *server);
+
 /* gt_run in pieces, for the simulated storm: over an engine that is given (and taken over). Start:
  * GT_DONE or the reason. Step until server_over. Finish: the run's status. */
 int server_start(gt_server *server, struct engine *engine);
 int server_step(gt_server *server, int64_t wait_ns);
 bool server_over(const gt_server *server);
+void server_abandon(gt_server *server);
 int server_finish(gt_server *server);
 
 /* Listen on a descriptor of the server's engine, without asking the system about it: for the storm.
- */
-int server_listen_on(gt_server *server, int fd, const char *name);
+ * type: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM. */
+int server_listen_on(gt_server *server, int fd, int type, const char *name);
+
+/* ---- counters.c ---- */
+
+/* Tell the counters as an event. */
+void counters_tell(gt_server *server);
 
 /* ---- tell.c: the one event callback ---- */
 

@@ -39,9 +39,10 @@ struct settings {
     int64_t message_timeout_ns;
     int64_t write_timeout_ns;
     int64_t drain_timeout_ns;
-    int64_t max_connections; /* 0: as many as descriptors allow, at most 10000 */
-    int64_t max_memory;      /* bytes */
-    int64_t family;          /* enum address_family */
+    int64_t max_connections;   /* 0: as many as descriptors allow, at most 10000 */
+    int64_t max_memory;        /* bytes */
+    int64_t udp_amplification; /* 0: no bound */
+    int64_t family;            /* enum address_family */
     int64_t backlog;
     int64_t socket_mode; /* permission bits */
     uid_t socket_uid;    /* (uid_t)-1: as it is */
@@ -68,9 +69,13 @@ void settings_clear(struct settings *settings);
 int settings_set(struct settings *settings, const char *name, const char *value,
                  struct error *error);
 
+/* What the framing is: what --frame says, or that of datagrams and packets. */
+enum framing_kind { FRAMING_STREAM, FRAMING_PACKETS };
+
 /* An immutable copy with framing, replier and greeting made; one reference. NULL with the reason.
  */
-struct settings *settings_seal(const struct settings *draft, struct error *error);
+struct settings *settings_seal(const struct settings *draft, enum framing_kind kind,
+                               struct error *error);
 
 struct settings *settings_keep(struct settings *sealed);
 /* Let go; the last one frees it. *sealed becomes NULL. */

@@ -78,40 +78,49 @@ static int seal_limits(const struct settings *settings, struct error *error)
                      units_size_words(memory, sizeof(memory), settings->max_memory));
 }
 
-static int seal_framing(struct settings *settings, struct error *error)
+static int seal_framing(struct settings *settings, enum framing_kind kind, struct error *error)
 {
+    if (kind == FRAMING_PACKETS) {
+        settings->framing =
+            (struct framing){.codec = &codec_packet, .max_message = (size_t)settings->max_message};
+        return GT_DONE;
+    }
     if (framing_parse(&settings->framing, settings->frame, (size_t)settings->max_message, error) ==
         GT_DONE)
         return GT_DONE;
     return error_prefix(error, "--frame");
 }
 
-/* The text as it is sent: its escapes read, ended as the framing ends the default reply. */
-static int wrap_reply(const struct settings *settings, struct bytes *sent)
+/* Put around bytes what the framing puts around such a reply: GT_DONE, or what is wrong. */
+static int wrap(const struct settings *settings, const char *what, enum frame_reply kind,
+                struct bytes *bytes, struct error *error)
 {
-    struct bytes text = {0};
+    struct bytes sent = {0};
     struct frame_wrapping wrapping;
-    size_t wrong;
-    int result = unescape(&text, settings->reply, &wrong);
-    if (result == 0) {
-        frame_wrap(&settings->framing, bytes_slice(&text), FRAME_REPLY_DEFAULT, &wrapping);
-        result = bytes_append(sent, slice_of(wrapping.head, wrapping.head_size));
-    }
-    if (result == 0)
-        result = bytes_append(sent, bytes_slice(&text));
-    if (result == 0)
-        result = bytes_append(sent, wrapping.tail);
-    bytes_free(&text);
-    return result;
+    if (!frame_wrap(&settings->framing, bytes_slice(bytes), kind, &wrapping))
+        return error_set(error, GT_WRONG, "%s: --frame %s cannot say a reply of %zu bytes", what,
+                         settings->frame, bytes->size);
+    int result = bytes_append(&sent, slice_of(wrapping.head, wrapping.head_size));
+    result |= bytes_append(&sent, bytes_slice(bytes));
+    result |= bytes_append(&sent, wrapping.tail);
+    bytes_free(result ? &sent : bytes);
+    if (result)
+        return no_memory(error);
+    *bytes = sent;
+    return GT_DONE;
 }
 
 static int seal_text(struct settings *settings, struct error *error)
 {
-    struct bytes sent = {0};
-    if (wrap_reply(settings, &sent) == 0)
-        settings->replier = replier_text(&sent);
-    bytes_free(&sent);
-    return settings->replier ? GT_DONE : no_memory(error);
+    struct bytes text = {0};
+    size_t wrong;
+    int status = unescape(&text, settings->reply, &wrong) ? no_memory(error) : GT_DONE;
+    if (status == GT_DONE)
+        status = wrap(settings, "--reply", FRAME_REPLY_DEFAULT, &text, error);
+    if (status == GT_DONE && !(settings->replier = replier_text(&text)))
+        status = no_memory(error);
+    bytes_free(&text);
+    return status;
 }
 
 static int seal_file(struct settings *settings, struct error *error)
@@ -119,9 +128,11 @@ static int seal_file(struct settings *settings, struct error *error)
     struct bytes content = {0};
     if (reply_file_read(settings->reply_file, FILE_BYTES_MAX, &content, error) != GT_DONE)
         return error_prefix(error, "--reply-file");
-    settings->replier = replier_exact(&content);
+    int status = wrap(settings, "--reply-file", FRAME_REPLY_EXACT, &content, error);
+    if (status == GT_DONE && !(settings->replier = replier_exact(&content)))
+        status = no_memory(error);
     bytes_free(&content);
-    return settings->replier ? GT_DONE : no_memory(error);
+    return status;
 }
 
 static int seal_replier(struct settings *settings, struct error *error)
@@ -146,16 +157,18 @@ static int seal_greeting(struct settings *settings, struct error *error)
     size_t wrong;
     struct bytes *greeting = &settings->greeting_bytes;
     if (settings->greeting_exact_file) {
-        if (reply_file_read(settings->greeting_file, FILE_BYTES_MAX, greeting, error) == GT_DONE)
-            return GT_DONE;
-        return error_prefix(error, "--greeting-file");
-    }
-    if (settings->greeting && unescape(greeting, settings->greeting, &wrong) < 0)
+        if (reply_file_read(settings->greeting_file, FILE_BYTES_MAX, greeting, error) != GT_DONE)
+            return error_prefix(error, "--greeting-file");
+    } else if (!settings->greeting) {
+        return GT_DONE;
+    } else if (unescape(greeting, settings->greeting, &wrong) < 0) {
         return no_memory(error);
-    return GT_DONE;
+    }
+    return wrap(settings, "--greeting", FRAME_REPLY_EXACT, greeting, error);
 }
 
-struct settings *settings_seal(const struct settings *draft, struct error *error)
+struct settings *settings_seal(const struct settings *draft, enum framing_kind kind,
+                               struct error *error)
 {
     struct settings *sealed = malloc(sizeof(*sealed));
     if (!sealed) {
@@ -167,7 +180,7 @@ struct settings *settings_seal(const struct settings *draft, struct error *error
     sealed->replier = NULL;
     sealed->greeting_bytes = (struct bytes){0};
     if (own_texts(sealed, error) != GT_DONE || seal_limits(sealed, error) != GT_DONE ||
-        seal_framing(sealed, error) != GT_DONE || seal_replier(sealed, error) != GT_DONE ||
+        seal_framing(sealed, kind, error) != GT_DONE || seal_replier(sealed, error) != GT_DONE ||
         seal_greeting(sealed, error) != GT_DONE)
         settings_release(&sealed);
     return sealed;

@@ -16,6 +16,8 @@
 
 struct listening_socket {
     int fd;
+    int type;                    /* SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET */
+    int family;                  /* AF_INET, AF_INET6 or AF_UNIX */
     char name[SOCKET_NAME_SIZE]; /* as it can be connected to: "tcp:[::]:9999", "unix:/run/gt";
                                     escaped */
     bool chosen;                 /* the system chose the port */

@@ -9,7 +9,7 @@ static const char *const event_names[] = {
     [GT_EVENT_CONNECTED] = "connected", [GT_EVENT_ENDED] = "ended",
     [GT_EVENT_PAUSED] = "paused",       [GT_EVENT_RESUMED] = "resumed",
     [GT_EVENT_STOPPING] = "stopping",   [GT_EVENT_FAILED] = "failed",
-    [GT_EVENT_NOTE] = "note",
+    [GT_EVENT_NOTE] = "note",           [GT_EVENT_COUNTERS] = "counters",
 };
 
 /* "127.0.0.1:40312" or, without a peer, the listener's name; NULL without either. */

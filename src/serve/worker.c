@@ -3,9 +3,11 @@
  * What a worker does with it stands in pass.c. Nothing here knows how a connection lives. */
 #include "serve/worker.h"
 
+#include "serve/post.h"
 #include "serve/server.h"
 
 #include <assert.h>
+#include <errno.h>
 
 /* Recorded and failure are looked at when the pass ends; the call only ends the engine's wait. */
 static void recorder_has_changed(void *owner)
@@ -16,15 +18,17 @@ static void recorder_has_changed(void *owner)
 int worker_open(struct worker *worker, struct gt_server *server, struct engine *engine,
                 struct recorder *recorder, struct error *error)
 {
-    *worker = (struct worker){.server = server, .engine = engine, .recorder = recorder};
-    struct list *lists[] = {&worker->fresh, &worker->proven, &worker->ended, &worker->dirty,
-                            &worker->held};
+    *worker = (struct worker){
+        .server = server, .engine = engine, .recorder = recorder, .counters = &server->counters};
+    struct list *lists[] = {&worker->fresh, &worker->proven, &worker->ended,
+                            &worker->dirty, &worker->posts,  &worker->held};
     for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
     pool_init(&worker->connections, sizeof(struct connection));
     pool_init(&worker->outputs, sizeof(struct output));
     pool_init(&worker->turns, sizeof(struct gt_turn));
     pool_init(&worker->stagings, sizeof(struct staging));
+    pool_init(&worker->exchanges, sizeof(struct exchange));
     if (recorder) {
         recorder->changed = recorder_has_changed;
         recorder->owner = worker;
@@ -43,6 +47,7 @@ void worker_close(struct worker *worker)
     pool_free(&worker->outputs);
     pool_discard(&worker->turns);
     pool_free(&worker->stagings);
+    pool_free(&worker->exchanges);
     mailbox_close(&worker->mailbox);
 }
 
@@ -72,7 +77,8 @@ bool worker_full(const struct worker *worker)
 
 /* ---- turns ---- */
 
-struct gt_turn *worker_take_turn(struct worker *worker, struct connection *connection)
+struct gt_turn *worker_take_turn(struct worker *worker, struct connection *connection,
+                                 struct exchange *exchange)
 {
     struct gt_turn *turn = pool_take(&worker->turns);
     if (!turn)
@@ -80,6 +86,7 @@ struct gt_turn *worker_take_turn(struct worker *worker, struct connection *conne
     memset(turn, 0, sizeof *turn);
     turn->magic = TURN_MAGIC;
     turn->connection = connection;
+    turn->exchange = exchange;
     turn->mailbox = &worker->mailbox;
     list_init(&turn->end.link);
     list_init(&turn->held);
@@ -90,7 +97,7 @@ struct gt_turn *worker_take_turn(struct worker *worker, struct connection *conne
 void worker_move_turn(struct worker *worker, struct gt_turn *turn, enum turn_event event)
 {
     if (event == TURN_ORPHANED)
-        turn->connection = NULL;
+        turn->connection = turn->exchange = NULL;
     if (turn_move(turn, event) == TURN_FREE)
         pool_give(&worker->turns, turn);
 }
@@ -109,6 +116,13 @@ void worker_mark_dirty(struct worker *worker, struct output *output)
         list_append(&worker->dirty, &output->dirty);
 }
 
+void worker_mark_post(struct worker *worker, struct post *post)
+{
+    worker->more = true;
+    if (list_empty(&post->dirty))
+        list_append(&worker->posts, &post->dirty);
+}
+
 int64_t worker_wall_us(struct worker *worker)
 {
     if (worker->wall_us == 0)
@@ -117,6 +131,24 @@ int64_t worker_wall_us(struct worker *worker)
 }
 
 /* ---- recording ---- */
+
+/* Where there is no recorder the message counts as recorded at once. */
+int worker_record(struct worker *worker, struct gt_turn *turn, struct message *message)
+{
+    message->worker = worker->number;
+    message->sequence = worker->sequence + 1;
+    message->time_us = worker_wall_us(worker);
+    if (worker->recorder && recorder_take(worker->recorder, message) < 0)
+        return -ENOMEM;
+    turn->sequence = ++worker->sequence;
+    if (worker->recorder) {
+        list_append(&worker->held, &turn->held);
+    } else {
+        worker_move_turn(worker, turn, TURN_RECORDED);
+        worker->recorded++;
+    }
+    return 0;
+}
 
 bool worker_lacks_room(const struct worker *worker)
 {

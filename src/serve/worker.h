@@ -18,11 +18,14 @@
 #include "engine/engine.h"
 #include "record/record.h"
 #include "serve/connection.h"
+#include "serve/counters.h"
 #include "serve/listener.h"
 #include "serve/mailbox.h"
 #include "serve/output.h"
 
+struct exchange;
 struct gt_server;
+struct post;
 
 enum worker_phase { WORKER_SERVING, WORKER_DRAINING, WORKER_FINISHING, WORKER_OVER };
 
@@ -31,6 +34,7 @@ struct worker {
     struct engine *engine; /* not owned */
     struct recorder
         *recorder; /* owned; NULL: nothing is shown, turns are recorded as they are taken */
+    struct counters *counters; /* not owned */
     unsigned number;
     uint8_t phase;             /* enum worker_phase */
     bool intake_paused;        /* room is lacking: no messages are taken */
@@ -45,21 +49,23 @@ struct worker {
     struct list proven;        /* the others */
     struct list ended;         /* to be freed */
     struct list dirty;         /* outputs whose connections may go on */
+    struct list posts;         /* posts that may go on */
     struct list held;          /* turns that wait for the recorder, in order */
     unsigned connection_count; /* open, closing, lingering */
     unsigned ended_count;      /* ended, their descriptors still open */
+    unsigned exchange_count;   /* datagrams whose reply has not left */
     unsigned max_connections;
     size_t memory_bytes; /* unfinished messages and waiting replies */
     size_t max_memory;
-    uint64_t sequence;        /* of the last message taken */
-    unsigned recorded;        /* messages, since the last pass ended */
-    uint64_t accepted;        /* connections, ever */
-    uint64_t accepted_before; /* draining: when the last pass ended */
-    unsigned drain_passes;    /* draining: how many so far */
-    unsigned quiet_passes;    /* draining: how many in a row brought no connection */
-    uint64_t committed;       /* the last sequence the recorder was told to commit */
-    int64_t wall_us;          /* this pass's wall clock, 0: not read yet */
-    struct pool connections, outputs, turns, stagings;
+    uint64_t sequence;       /* of the last message taken */
+    unsigned recorded;       /* messages, since the last pass ended */
+    uint64_t arrived;        /* connections and datagrams, ever */
+    uint64_t arrived_before; /* draining: when the last pass ended */
+    unsigned drain_passes;   /* draining: how many so far */
+    unsigned quiet_passes;   /* draining: how many in a row brought nothing new */
+    uint64_t committed;      /* the last sequence the recorder was told to commit */
+    int64_t wall_us;         /* this pass's wall clock, 0: not read yet */
+    struct pool connections, outputs, turns, stagings, exchanges;
     struct staging *staging; /* for the next send; NULL when memory was out */
     struct mailbox mailbox;
     struct timer drain_timer;
@@ -93,13 +99,18 @@ void worker_each(struct worker *worker, void (*visit)(struct connection *connect
 /* The wall clock of this pass. */
 int64_t worker_wall_us(struct worker *worker);
 
-/* A turn from the pool, in state HELD; NULL when memory is out. */
-struct gt_turn *worker_take_turn(struct worker *worker, struct connection *connection);
+/* A turn from the pool, in state HELD, of a connection or an exchange; NULL when memory is out. */
+struct gt_turn *worker_take_turn(struct worker *worker, struct connection *connection,
+                                 struct exchange *exchange);
 /* Move it; give it back when nobody holds it any more. */
 void worker_move_turn(struct worker *worker, struct gt_turn *turn, enum turn_event event);
 
 /* Give back a turn that nobody else has seen yet. */
 void worker_discard_turn(struct worker *worker, struct gt_turn *turn);
+
+/* Record a turn's message, whose body, raw, peer and listener are filled in: the rest is filled in
+ * here. 0, or -ENOMEM and nothing was recorded. */
+int worker_record(struct worker *worker, struct gt_turn *turn, struct message *message);
 
 /* Whether the recorder is full or max-memory is passed. */
 bool worker_lacks_room(const struct worker *worker);
@@ -109,6 +120,9 @@ void worker_pause_intake(struct worker *worker);
 
 /* Let the connection of this output go on at the end of the pass. */
 void worker_mark_dirty(struct worker *worker, struct output *output);
+
+/* Let this post go on at the end of the pass. */
+void worker_mark_post(struct worker *worker, struct post *post);
 
 static inline struct worker *worker_of(const struct connection *connection)
 {

@@ -50,7 +50,7 @@ static void seal(struct settings *settings)
     if (settings->reply_source == REPLY_FROM_FILE)
         settings->reply_source = REPLY_FROM_TEXT;
     settings->greeting_exact_file = false;
-    struct settings *sealed = settings_seal(settings, &error);
+    struct settings *sealed = settings_seal(settings, FRAMING_STREAM, &error);
     if (!sealed)
         check_error(&error);
     settings_release(&sealed);

@@ -97,7 +97,7 @@ static bool begin(struct run *run, uint64_t seed, const char *plant)
         sim_after(run->engine, SECOND_NS, see_whether_quiet, run, 1);
     if (plant)
         plant_put(run->engine, plant);
-    return server_listen_on(run->server, listener, "tcp:sim") == GT_DONE &&
+    return server_listen_on(run->server, listener, SOCK_STREAM, "tcp:sim") == GT_DONE &&
            server_start(run->server, run->engine) == GT_DONE;
 }
 

@@ -32,7 +32,8 @@ void sim_server_begin(struct sim_server *world, const char *const *settings)
         if (gt_set(world->server, settings[0], settings[1]) != GT_DONE)
             fail_msg("%s", gt_error(world->server));
     }
-    assert_int_equal(server_listen_on(world->server, world->listener, "tcp:sim"), GT_DONE);
+    assert_int_equal(server_listen_on(world->server, world->listener, SOCK_STREAM, "tcp:sim"),
+                     GT_DONE);
     assert_int_equal(server_start(world->server, world->engine), GT_DONE);
 }
 

@@ -307,7 +307,7 @@ static void test_unknown_names(void **state)
 static struct settings *seal(const struct settings *draft)
 {
     struct error error = {0};
-    struct settings *sealed = settings_seal(draft, &error);
+    struct settings *sealed = settings_seal(draft, FRAMING_STREAM, &error);
     assert_string_equal(error.text, "");
     assert_non_null(sealed);
     return sealed;
@@ -387,11 +387,11 @@ static void test_files_are_read_when_sealed(void **state)
 static void refuses_to_seal(const struct settings *draft, int status, const char *sentence)
 {
     struct error error = {0};
-    assert_null(settings_seal(draft, &error));
+    assert_null(settings_seal(draft, FRAMING_STREAM, &error));
     assert_int_equal(error.status, status);
     if (strncmp(error.text, sentence, strlen(sentence)) != 0)
         assert_string_equal(error.text, sentence);
-    assert_null(settings_seal(draft, NULL));
+    assert_null(settings_seal(draft, FRAMING_STREAM, NULL));
 }
 
 static void test_what_cannot_be_sealed(void **state)

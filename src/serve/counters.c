@@ -1,0 +1,74 @@
+/* counters.c: the counters' names, and telling all of them. */
+#include "serve/counters.h"
+
+#include "base/bytes.h"
+#include "serve/server.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char *const names[COUNTER_COUNT] = {
+#define COUNTER(name, word) word,
+    COUNTERS(COUNTER)
+#undef COUNTER
+#define REASON(name, word, fault, text) "ended-" word,
+        REASONS(REASON)
+#undef REASON
+};
+
+const char *counters_name(unsigned counter)
+{
+    return names[counter];
+}
+
+/* A connection that is still open has not ended: that reason counts nothing and is not shown. */
+static unsigned counter_at(size_t index)
+{
+    return (unsigned)index + (index >= COUNTER_ENDED + REASON_NONE);
+}
+
+int gt_counter_at(const gt_server *server, size_t index, struct gt_counter *counter)
+{
+    unsigned which = counter_at(index);
+    if (index >= COUNTER_COUNT || which >= COUNTER_COUNT)
+        return 0;
+    *counter = (struct gt_counter){counters_name(which), counters_value(&server->counters, which)};
+    return 1;
+}
+
+void gt_tell_counters(gt_server *server)
+{
+    atomic_fetch_add(&server->counters_asked, 1);
+    server_wake(server);
+}
+
+/* "12 connections, 3 connections-open, ...": those that count something. */
+static void sum_up(const struct gt_counter *list, size_t count, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < count && used < size; i++)
+        if (list[i].value > 0)
+            used += (size_t)snprintf(text + used, size - used, "%s%" PRIu64 " %s", used ? ", " : "",
+                                     list[i].value, list[i].name);
+    if (used == 0)
+        snprintf(text, size, "nothing has been counted yet");
+}
+
+void counters_tell(gt_server *server)
+{
+    char text[COUNTER_COUNT * 48];
+    struct gt_counter list[COUNTER_COUNT];
+    size_t count = 0;
+    while (gt_counter_at(server, count, &list[count]))
+        count++;
+    sum_up(list, count, text, sizeof text);
+    struct gt_event event = {.kind = GT_EVENT_COUNTERS,
+                             .level = GT_NOTICE,
+                             .name = "counters",
+                             .text = text,
+                             .counters = list,
+                             .counter_count = count};
+    if (server->told && server->told_level >= GT_NOTICE)
+        server->told(&event, server->told_context);
+}

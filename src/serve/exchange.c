@@ -1,0 +1,146 @@
+/* exchange.c: from a datagram to the reply that goes back, or to the line that says why none does.
+ *
+ * A reply is dropped, counted and told: when its sender has no name to send to (a Unix socket that
+ * was not bound), when it is over udp-amplification times its request (who forges a sender's
+ * address must not be able to make this server flood him: RFC 9000 section 8.1), and when the
+ * system refuses it. In a one-shot that is a reply that could not be delivered. */
+#include "serve/exchange.h"
+
+#include "serve/post.h"
+#include "serve/server.h"
+
+#include <netinet/in.h>
+
+#define IPV4_HEADERS 28 /* bytes of IPv4 and UDP headers */
+#define IPV6_HEADERS 48
+
+static struct worker *worker_of_exchange(const struct exchange *exchange)
+{
+    return exchange->post->listener->worker;
+}
+
+struct exchange *exchange_open(struct post *post, const struct datagram *received)
+{
+    struct worker *worker = post->listener->worker;
+    struct exchange *exchange = pool_take(&worker->exchanges);
+    if (!exchange)
+        return NULL;
+    *exchange =
+        (struct exchange){.post = post, .reply = *received, .request_bytes = received->bytes.size};
+    exchange->turn = worker_take_turn(worker, NULL, exchange);
+    if (!exchange->turn) {
+        pool_give(&worker->exchanges, exchange);
+        return NULL;
+    }
+    list_append(&post->waiting, &exchange->link);
+    post->exchange_count++;
+    worker->exchange_count++;
+    worker_count_memory(worker, 0, sizeof *exchange + sizeof *exchange->turn);
+    return exchange;
+}
+
+/* Nobody needs it any more; its turn is no longer its own. */
+static void end(struct exchange *exchange)
+{
+    struct worker *worker = worker_of_exchange(exchange);
+    list_remove(&exchange->link);
+    worker_count_memory(worker,
+                        sizeof *exchange + sizeof(struct gt_turn) + exchange->owned.capacity, 0);
+    bytes_free(&exchange->owned);
+    exchange->post->exchange_count--;
+    worker->exchange_count--;
+    worker_mark_post(worker, exchange->post);
+    pool_give(&worker->exchanges, exchange);
+}
+
+static void end_with(struct exchange *exchange, enum turn_event event)
+{
+    worker_move_turn(worker_of_exchange(exchange), exchange->turn, event);
+    end(exchange);
+}
+
+void exchange_discard(struct exchange *exchange)
+{
+    worker_discard_turn(worker_of_exchange(exchange), exchange->turn);
+    end(exchange);
+}
+
+void exchange_abandon(struct exchange *exchange)
+{
+    end_with(exchange, TURN_ORPHANED);
+}
+
+void exchange_fill(struct exchange *exchange, struct slice bytes, struct bytes *owned)
+{
+    exchange->answered = true;
+    exchange->reply.bytes = bytes;
+    if (!owned)
+        return;
+    exchange->owned = *owned;
+    worker_count_memory(worker_of_exchange(exchange), 0, owned->capacity);
+}
+
+/* ---- replies that do not leave ---- */
+
+static void drop(struct exchange *exchange, const char *why)
+{
+    struct worker *worker = worker_of_exchange(exchange);
+    worker->reply_lost = true;
+    counters_add(worker->counters, COUNTER_REPLIES_DROPPED, 1);
+    tell(worker->server, GT_EVENT_NOTE, GT_WARNING,
+         (struct event_origin){.peer = &exchange->reply.peer,
+                               .listener = exchange->post->listener,
+                               .reason = REASON_UNDELIVERED},
+         "the reply was dropped: %s", why);
+    end_with(exchange, TURN_SENT);
+}
+
+static bool is_loopback(const struct peer *peer)
+{
+    static const uint8_t one[16] = {[15] = 1};
+    if (peer->kind == PEER_IPV4)
+        return peer->address[0] == 127;
+    return peer->kind == PEER_IPV6 && memcmp(peer->address, one, sizeof one) == 0;
+}
+
+/* Whether the reply is larger than its request allows. */
+static bool amplifies(const struct exchange *exchange)
+{
+    const struct peer *peer = &exchange->reply.peer;
+    int64_t times = exchange->post->listener->settings->udp_amplification;
+    if ((peer->kind != PEER_IPV4 && peer->kind != PEER_IPV6) || times == 0 || is_loopback(peer))
+        return false;
+    size_t headers = peer->kind == PEER_IPV4 ? IPV4_HEADERS : IPV6_HEADERS;
+    return exchange->reply.bytes.size + headers >
+           (exchange->request_bytes + headers) * (size_t)times;
+}
+
+void exchange_settle(struct exchange *exchange)
+{
+    if (exchange->turn->state != TURN_READY)
+        return;
+    if (!exchange->answered) {
+        end_with(exchange, TURN_SENT);
+    } else if (exchange->reply.place.size == 0) {
+        drop(exchange, "its sender has no name to reply to; a socket that is bound has one");
+    } else if (amplifies(exchange)) {
+        drop(exchange, "it is over --udp-amplification times its request");
+    } else {
+        list_remove(&exchange->link);
+        list_append(&exchange->post->ready, &exchange->link);
+        worker_mark_post(worker_of_exchange(exchange), exchange->post);
+    }
+}
+
+void exchange_sent(struct exchange *exchange, int status)
+{
+    char words[128];
+    struct worker *worker = worker_of_exchange(exchange);
+    if (status < 0) {
+        drop(exchange, error_words(-status, words, sizeof words));
+        return;
+    }
+    counters_add(worker->counters, COUNTER_REPLIES, 1);
+    counters_add(worker->counters, COUNTER_BYTES_SENT, exchange->reply.bytes.size);
+    end_with(exchange, TURN_SENT);
+}

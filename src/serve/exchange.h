@@ -1,0 +1,46 @@
+/* exchange.h: a datagram's message and the reply to it, each for itself: no order between them, and
+ * nobody waits for another.
+ *
+ *     taken -> waits (recorder, replier) -> ready -> sent, or dropped and told -> ended
+ *
+ * An exchange belongs to the post it came in by (post.h). */
+#ifndef SERVE_EXCHANGE_H
+#define SERVE_EXCHANGE_H
+
+#include "base/turn.h"
+#include "engine/engine.h"
+
+struct post;
+struct worker;
+
+struct exchange {
+    struct list link; /* among its post's: waiting, or ready to be sent */
+    struct post *post;
+    struct gt_turn *turn;  /* NULL once it has ended, or its turn is an orphan */
+    struct datagram reply; /* where the message came from, and what goes back there */
+    struct bytes owned;    /* the reply's memory, empty when it is shared */
+    size_t request_bytes;
+    bool answered; /* there is a reply, maybe an empty one */
+};
+
+/* A new exchange for a datagram received, with its turn: NULL when memory is out. */
+struct exchange *exchange_open(struct post *post, const struct datagram *received);
+
+/* It was not taken after all; nobody else has seen its turn. */
+void exchange_discard(struct exchange *exchange);
+
+/* The reply is known: bytes of owned (taken over, may be NULL), or shared ones. Its turn is moved
+ * by the caller, who then settles. */
+void exchange_fill(struct exchange *exchange, struct slice bytes, struct bytes *owned);
+
+/* Its turn has moved: when it is recorded and replied to, the reply is made ready, or dropped and
+ * told where it cannot or must not leave. */
+void exchange_settle(struct exchange *exchange);
+
+/* The reply was sent (0), or could not be (-errno): told, and it ends. */
+void exchange_sent(struct exchange *exchange, int status);
+
+/* End it without a reply; its turn becomes an orphan. */
+void exchange_abandon(struct exchange *exchange);
+
+#endif
