@@ -42,6 +42,31 @@
 
 /* ---- a pass ---- */
 
+static void try_operation(struct epoll_engine *engine, struct op *op)
+{
+    switch ((enum op_kind)op->kind) {
+    case OP_RECEIVE:
+        return epoll_try_receive(engine, list_item(op, struct receive_op, op));
+    case OP_ACCEPT:
+        return epoll_try_accept(engine, list_item(op, struct accept_op, op));
+    case OP_READ:
+        return epoll_try_read(engine, list_item(op, struct receive_op, op));
+    case OP_RECEIVE_DATAGRAMS:
+        return epoll_try_receive_datagrams(engine, list_item(op, struct receive_datagrams_op, op));
+    case OP_CONNECT:
+        return epoll_try_connect(engine, list_item(op, struct connect_op, op));
+    case OP_SEND:
+    case OP_WRITE:
+        return epoll_try_transfer(engine, list_item(op, struct send_op, op));
+    case OP_SEND_DATAGRAMS:
+        return epoll_try_send_datagrams(engine, list_item(op, struct send_datagrams_op, op));
+    case OP_NONE:
+    case OP_SYNC:
+        break;
+    }
+    abort();
+}
+
 static void epoll_cancel(struct engine *base, struct op *op)
 {
     if (!(op->phase & PHASE_DUE))
@@ -67,7 +92,7 @@ static void try_once(struct epoll_engine *engine, struct op *op)
     if (row->reader == op && row->pass == engine->pass)
         list_append(&engine->ready, &op->link);
     else
-        epoll_try(engine, op);
+        try_operation(engine, op);
 }
 
 /* What is submitted meanwhile waits for the next call. */
@@ -158,13 +183,20 @@ static int gather(struct epoll_engine *engine, int64_t wait_ns)
     return count;
 }
 
+/* When something is to be done though nothing happens, or INT64_MAX. */
+static int64_t next_time(const struct epoll_engine *engine)
+{
+    int64_t next_ns = timers_next(&engine->engine.timers);
+    return list_empty(&engine->later) || next_ns < engine->later_ns ? next_ns : engine->later_ns;
+}
+
 /* How long this pass may sleep: not at all when anything was told, for its owner may want to act on
  * it; only then can anything be due already. */
 static int64_t wait_allowed(struct epoll_engine *engine, int64_t wait_ns)
 {
     if (engine->happened || !list_empty(&engine->ready))
         return 0;
-    int64_t next_ns = timers_next(&engine->engine.timers);
+    int64_t next_ns = next_time(engine);
     if (next_ns == INT64_MAX)
         return wait_ns;
     int64_t left_ns = next_ns - engine->engine.now_ns;
@@ -194,6 +226,8 @@ static int epoll_pass(struct engine *base, int64_t wait_ns)
     engine->happened = false;
     engine->pass++;
     base->now_ns = clock_ns(CLOCK_MONOTONIC);
+    if (engine->later_ns <= base->now_ns)
+        list_splice(&engine->ready, &engine->later);
     run_due(engine);
     try_ready(engine);
     int status = gather(engine, wait_allowed(engine, wait_ns));
@@ -202,6 +236,27 @@ static int epoll_pass(struct engine *base, int64_t wait_ns)
         status = run_timers(engine);
     engine->passing = false;
     return status < 0 ? status : 0;
+}
+
+/* ---- for those who wait elsewhere ---- */
+
+/* What epoll has yet to tell, wakes too, makes its descriptor readable. All else that is to be done
+ * is in these lists or has its time. */
+static int64_t epoll_patience(struct engine *base)
+{
+    const struct epoll_engine *engine = epoll_of(base);
+    if (!list_empty(&engine->due) || !list_empty(&engine->ready))
+        return 0;
+    int64_t next_ns = next_time(engine);
+    if (next_ns == INT64_MAX)
+        return -1;
+    int64_t left_ns = next_ns - clock_ns(CLOCK_MONOTONIC);
+    return left_ns > 0 ? left_ns : 0;
+}
+
+static int epoll_descriptor(struct engine *base)
+{
+    return epoll_of(base)->epoll_fd;
 }
 
 /* ---- wake, clock, chance ---- */
@@ -244,6 +299,7 @@ static void release(struct epoll_engine *engine)
         close(engine->epoll_fd);
     free(engine->descriptors);
     free(engine->buffer);
+    free(engine->batch);
     free(engine);
 }
 
@@ -262,11 +318,17 @@ static const struct engine_table epoll_table = {
     .send = epoll_send,
     .write = epoll_write,
     .sync = epoll_sync,
+    .read = epoll_read,
+    .connect = epoll_connect,
+    .receive_datagrams = epoll_receive_datagrams,
+    .send_datagrams = epoll_send_datagrams,
     .cancel = epoll_cancel,
     .shutdown = epoll_shutdown,
     .close = epoll_close,
     .unacknowledged = epoll_unacknowledged,
     .pass = epoll_pass,
+    .patience = epoll_patience,
+    .descriptor = epoll_descriptor,
     .wake = epoll_wake,
     .wall_us = epoll_wall_us,
     .random = epoll_random,
@@ -312,6 +374,7 @@ struct engine *engine_epoll_create(struct error *error)
     engine->random_state = random_seed();
     list_init(&engine->due);
     list_init(&engine->ready);
+    list_init(&engine->later);
     if (open_descriptors(engine, error)) {
         release(engine);
         return NULL;

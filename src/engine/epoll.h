@@ -1,5 +1,5 @@
-/* epoll.h: what the three parts of the epoll engine share. epoll.c waits and has epoll_io.c do
- * the work; both let epoll_operation.c keep the books.
+/* epoll.h: what the parts of the epoll engine share. epoll.c waits and has epoll_connection.c,
+ * epoll_stream.c and epoll_datagram.c do the work; all let epoll_operation.c keep the books.
  *
  * Every operation is first tried, and waits only when it would block. A descriptor is made known to
  * epoll at that moment, once, edge-triggered: a conversation whose bytes are always there already
@@ -20,10 +20,16 @@
 #define EPOLL_ACCEPTS_MAX  64
 #define EPOLL_RECEIVE_SIZE (64 * 1024)
 
+/* Bytes of the other one, for packets and datagrams, made when the first of them is received. */
+#define EPOLL_ROOM_SIZE ((size_t)1024 * 1024)
+
+/* How long a connect waits that nothing will wake. */
+#define EPOLL_LATER_NS 10000000
+
 /* What is known of a descriptor: 24 bytes each, in a table by number. */
 struct descriptor {
-    struct op *reader;   /* the active accept or receive, or NULL */
-    struct op *writer;   /* the active send or write, or NULL */
+    struct op *reader;   /* the active accept, receive or read, or NULL */
+    struct op *writer;   /* the active connect, send or write, or NULL */
     uint32_t generation; /* grows as it is closed: old events are not taken for new ones */
     uint16_t pass;       /* the pass in which its reader had its share */
     uint8_t flags;       /* enum descriptor_flag */
@@ -31,11 +37,11 @@ struct descriptor {
 };
 
 enum descriptor_flag {
-    DESCRIPTOR_IN = 1,       /* epoll tells when it is readable */
-    DESCRIPTOR_OUT = 2,      /* epoll tells when it is writable */
-    DESCRIPTOR_REFUSED = 4,  /* epoll does not take it: it is always ready */
-    DESCRIPTOR_ENDED = 8,    /* its end was seen: receive until it comes, no edge will */
-    DESCRIPTOR_LISTENER = 16 /* others may hold it too: it leaves epoll only when told to */
+    DESCRIPTOR_IN = 1,      /* epoll tells when it is readable */
+    DESCRIPTOR_OUT = 2,     /* epoll tells when it is writable */
+    DESCRIPTOR_REFUSED = 4, /* epoll does not take it: it is always ready */
+    DESCRIPTOR_ENDED = 8,   /* its end was seen: receive until it comes, no edge will */
+    DESCRIPTOR_SHARED = 16  /* others may hold it too: it leaves epoll only when told to */
 };
 
 /* An operation's phase: flags. */
@@ -56,9 +62,12 @@ struct epoll_engine {
     unsigned active;   /* operations */
     struct list due;   /* operations that are over, done not yet called */
     struct list ready; /* operations to be tried */
+    struct list later; /* operations to be tried from later_ns on */
+    int64_t later_ns;
     struct descriptor *descriptors;
     size_t descriptor_count;
-    uint8_t *buffer; /* EPOLL_RECEIVE_SIZE bytes */
+    uint8_t *buffer;     /* EPOLL_RECEIVE_SIZE bytes */
+    struct batch *batch; /* epoll_datagram.c's, or NULL: not needed yet */
     uint64_t random_state;
     struct epoll_event events[EPOLL_EVENTS_MAX];
 };
@@ -74,6 +83,12 @@ static inline struct epoll_engine *epoll_of(struct engine *engine)
 static inline struct descriptor *epoll_row(struct epoll_engine *engine, int fd)
 {
     return (size_t)fd < engine->descriptor_count ? &engine->descriptors[fd] : NULL;
+}
+
+/* Whether a receive could get more without another edge. full: it got as much as it may. */
+static inline bool epoll_more_to_come(const struct descriptor *row, bool full)
+{
+    return full || (row->flags & DESCRIPTOR_ENDED) || !(row->flags & DESCRIPTOR_IN);
 }
 
 /* Make op, whose phase is set, active on fd: its row, or NULL when memory is out (op is active
@@ -93,22 +108,60 @@ void epoll_finish_later(struct epoll_engine *engine, struct op *op, int64_t resu
 /* Wait until op's descriptor is readable (DESCRIPTOR_IN) or writable (_OUT): 0 or -errno. */
 int epoll_await(struct epoll_engine *engine, struct op *op, uint8_t flag);
 
+/* Submit: make op, whose phase is set, active, to be tried in the next pass; its row. Or, where
+ * memory is out, to be told so: NULL. */
+struct descriptor *epoll_submit(struct epoll_engine *engine, struct op *op, enum op_kind kind,
+                                int fd);
+
+/* Make op, whose kind, fd and phase are set, active, and let it wait as epoll_await does: false; or
+ * it cannot and is over, with its result: true. */
+bool epoll_begin_waiting(struct epoll_engine *engine, struct op *op, uint8_t flag);
+
+/* epoll_await; op is finished if that fails. */
+void epoll_await_or_fail(struct epoll_engine *engine, struct op *op, uint8_t flag);
+
 /* fd starts a new life: nothing known of it. */
 void epoll_forget(struct epoll_engine *engine, int fd);
 
-/* ---- epoll_io.c ---- */
+/* PHASE_GENTLE if fd is in blocking mode, else 0. */
+uint8_t epoll_gentleness(int fd);
 
-/* Try an active operation that is not due, and call done where there is a result. */
-void epoll_try(struct epoll_engine *engine, struct op *op);
+/* Whether poll says so. */
+bool epoll_ready_now(int fd, short events);
 
-/* The table's functions; the contract stands in engine.h. */
+/* The rest are the table's functions, whose contract stands in engine.h; and for each kind of
+ * operation its try: go on with an active one that is not due, and call done where there is a
+ * result. */
+
+/* ---- epoll_connection.c ---- */
+
 void epoll_accept(struct engine *engine, struct accept_op *op, int fd);
-void epoll_receive(struct engine *engine, struct receive_op *op, int fd);
-bool epoll_send(struct engine *engine, struct send_op *op, int fd);
-bool epoll_write(struct engine *engine, struct write_op *op, int fd);
-bool epoll_sync(struct engine *engine, struct sync_op *op, int fd);
+void epoll_try_accept(struct epoll_engine *engine, struct accept_op *op);
+void epoll_connect(struct engine *engine, struct connect_op *op, int fd);
+void epoll_try_connect(struct epoll_engine *engine, struct connect_op *op);
 int epoll_shutdown(struct engine *engine, int fd);
 void epoll_close(struct engine *engine, int fd, bool reset);
 int64_t epoll_unacknowledged(struct engine *engine, int fd);
+
+/* ---- epoll_stream.c ---- */
+
+void epoll_receive(struct engine *engine, struct receive_op *op, int fd);
+void epoll_try_receive(struct epoll_engine *engine, struct receive_op *op);
+void epoll_read(struct engine *engine, struct receive_op *op, int fd);
+void epoll_try_read(struct epoll_engine *engine, struct receive_op *op);
+bool epoll_send(struct engine *engine, struct send_op *op, int fd);
+bool epoll_write(struct engine *engine, struct write_op *op, int fd);
+void epoll_try_transfer(struct epoll_engine *engine, struct send_op *op);
+bool epoll_sync(struct engine *engine, struct sync_op *op, int fd);
+
+/* ---- epoll_datagram.c ---- */
+
+/* EPOLL_ROOM_SIZE bytes, whose content lasts until the next receive; NULL: memory is out. */
+uint8_t *epoll_room(struct epoll_engine *engine);
+
+void epoll_receive_datagrams(struct engine *engine, struct receive_datagrams_op *op, int fd);
+void epoll_try_receive_datagrams(struct epoll_engine *engine, struct receive_datagrams_op *op);
+bool epoll_send_datagrams(struct engine *engine, struct send_datagrams_op *op, int fd);
+void epoll_try_send_datagrams(struct epoll_engine *engine, struct send_datagrams_op *op);
 
 #endif

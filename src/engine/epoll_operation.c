@@ -9,6 +9,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #define TABLE_MINIMUM 64
@@ -83,11 +85,26 @@ int epoll_await(struct epoll_engine *engine, struct op *op, uint8_t flag)
     return 0;
 }
 
+uint8_t epoll_gentleness(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && !(flags & O_NONBLOCK) ? PHASE_GENTLE : 0;
+}
+
+bool epoll_ready_now(int fd, short events)
+{
+    struct pollfd descriptor = {.fd = fd, .events = events};
+    int count = poll(&descriptor, 1, 0);
+    while (count < 0 && errno == EINTR)
+        count = poll(&descriptor, 1, 0);
+    return count > 0;
+}
+
 /* ---- the life of an operation ---- */
 
 static struct op **row_place(struct descriptor *row, enum op_kind kind)
 {
-    return kind == OP_ACCEPT || kind == OP_RECEIVE ? &row->reader : &row->writer;
+    return kind < OP_CONNECT ? &row->reader : &row->writer;
 }
 
 struct descriptor *epoll_begin(struct epoll_engine *engine, struct op *op, enum op_kind kind,
@@ -131,4 +148,31 @@ void epoll_finish_later(struct epoll_engine *engine, struct op *op, int64_t resu
     op->result = result;
     list_remove(&op->link);
     list_append(&engine->due, &op->link);
+}
+
+struct descriptor *epoll_submit(struct epoll_engine *engine, struct op *op, enum op_kind kind,
+                                int fd)
+{
+    struct descriptor *row = epoll_begin(engine, op, kind, fd);
+    if (row)
+        list_append(&engine->ready, &op->link);
+    else
+        epoll_finish_later(engine, op, -ENOMEM);
+    return row;
+}
+
+bool epoll_begin_waiting(struct epoll_engine *engine, struct op *op, uint8_t flag)
+{
+    struct descriptor *row = epoll_begin(engine, op, op->kind, op->fd);
+    int status = row ? epoll_await(engine, op, flag) : -ENOMEM;
+    if (status)
+        epoll_end(engine, op, status);
+    return status != 0;
+}
+
+void epoll_await_or_fail(struct epoll_engine *engine, struct op *op, uint8_t flag)
+{
+    int status = epoll_await(engine, op, flag);
+    if (status)
+        epoll_finish(engine, op, status);
 }

@@ -18,7 +18,65 @@ enum client_end {
     CLIENT_RESET  /* the connection was reset */
 };
 
+struct world;
 struct world_table;
+
+/* Datagrams: a socket of the engine's and correspondents who write to it and read what it sends.
+ * Datagrams keep their order; one that was taken is not lost while fewer than 300 small ones wait.
+ */
+struct world_datagrams {
+    size_t largest;     /* bytes of the longest datagram */
+    bool nameless;      /* a correspondent may have no name: Unix */
+    bool full_is_error; /* a reader that is full fails a send with -EAGAIN (Unix); where this is
+                         * false nobody notices */
+
+    /* A new bound socket for the engine, which tells what the system can tell: local addresses or
+     * credentials. The test's to engine_close. */
+    int (*open)(struct world *world);
+
+    /* A correspondent of that socket: its handle, 0 or more, valid until destroy. At least 16. */
+    int (*correspondent)(struct world *world, int fd, bool named);
+
+    /* Send one datagram: whether it was taken (no: ask again after a pass). */
+    bool (*say)(struct world *world, int correspondent, const void *bytes, size_t size);
+
+    /* Take the next datagram that has arrived: how long it is, at most size of it at bytes; -1:
+     * none so far. */
+    int64_t (*hear)(struct world *world, int correspondent, void *bytes, size_t size);
+
+    /* Where a correspondent with a name is written to. */
+    struct place (*place)(struct world *world, int correspondent);
+
+    /* A place of the right kind that cannot be written to: the send fails at once. */
+    struct place (*nowhere)(struct world *world);
+};
+
+/* Connecting: the engine's sockets and the clients they meet. */
+struct world_meetings {
+    /* A new socket for engine_connect, the test's to engine_close, and where to connect it: where
+     * somebody takes connections, */
+    int (*open)(struct world *world, struct place *place);
+    /* where nobody does (-ECONNREFUSED), */
+    int (*refused)(struct world *world, struct place *place);
+    /* or where nobody answers: connecting takes as long as the test does. */
+    int (*unanswered)(struct world *world, struct place *place);
+
+    /* The client at the other end of the next connection that was made, oldest first: a handle for
+     * client_send and the others; -1: none so far. */
+    int (*met)(struct world *world);
+};
+
+/* What is read from: the engine's ends of pipes, and files. */
+struct world_sources {
+    /* A new pipe for engine_read, the test's to engine_close; its writer writes when write is
+     * called (how many bytes were taken, at most size) and goes away with end. */
+    int (*pipe)(struct world *world);
+    size_t (*write)(struct world *world, int fd, const void *bytes, size_t size);
+    void (*end)(struct world *world, int fd);
+
+    /* A new file that holds these bytes, to be read from its start. */
+    int (*file)(struct world *world, const void *bytes, size_t size);
+};
 
 /* Every implementation begins with this. */
 struct world {
@@ -83,6 +141,16 @@ struct world_table {
     int (*stream)(struct world *world);
     size_t (*stream_read)(struct world *world, int fd, void *bytes, size_t size);
     void (*stream_gone)(struct world *world, int fd);
+
+    /* A new connected socket of packets (SOCK_SEQPACKET) for the engine, the test's to
+     * engine_close, and the client at its other end: client_send sends one packet, all of it or
+     * nothing, client_receive takes one. NULL: this world has none. */
+    int (*packets)(struct world *world, int *client);
+
+    /* NULL: this world has none. */
+    const struct world_datagrams *datagrams;
+    const struct world_meetings *meetings;
+    const struct world_sources *sources;
 };
 
 extern const struct world_table world_tcp;
