@@ -322,7 +322,7 @@ static void finish_pass(struct worker *worker)
     adjust_listeners(worker);
     bool uncommitted =
         worker->recorder && !worker->recording_failed && worker->committed != worker->sequence;
-    worker->more = uncommitted || !list_empty(&worker->dirty);
+    worker->more = uncommitted || !list_empty(&worker->dirty) || !list_empty(&worker->posts);
     if (worker->phase == WORKER_DRAINING)
         drain_further(worker);
     if (worker->phase == WORKER_FINISHING)

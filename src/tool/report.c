@@ -23,6 +23,8 @@ bool report_wants(const struct report *report, const struct gt_event *event)
 {
     if (event->kind == GT_EVENT_FAILED)
         return false;
+    if (event->kind == GT_EVENT_COUNTERS) /* somebody asked for it */
+        return true;
     if (event->kind == GT_EVENT_LISTENING)
         return report->threshold >= (report->tells_address ? GT_NOTICE : GT_DETAIL);
     return event->level <= report->threshold;
@@ -60,6 +62,16 @@ static int append_time(struct bytes *to, int64_t time_us)
     return bytes_format(to, "{\"time\":\"%s.%06" PRId64 "Z\"", text, time_us % MICROSECONDS);
 }
 
+/* All of them, also those that count nothing: who adds them up need not know their names before. */
+static int append_counters(struct bytes *to, const struct gt_event *event)
+{
+    int result = bytes_format(to, ",\"counters\":{");
+    for (size_t i = 0; result == 0 && i < event->counter_count; i++)
+        result = bytes_format(to, "%s\"%s\":%" PRIu64, i ? "," : "", event->counters[i].name,
+                              event->counters[i].value);
+    return result ? result : bytes_format(to, "}");
+}
+
 static int append_object(struct bytes *to, const struct gt_event *event, int64_t time_us)
 {
     const struct {
@@ -75,6 +87,8 @@ static int append_object(struct bytes *to, const struct gt_event *event, int64_t
     int result = append_time(to, time_us);
     for (size_t i = 0; result == 0 && i < sizeof members / sizeof *members; i++)
         result = append_member(to, members[i].key, members[i].text);
+    if (result == 0 && event->counters)
+        result = append_counters(to, event);
     return result ? result : bytes_format(to, "}\n");
 }
 

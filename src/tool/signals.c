@@ -12,7 +12,7 @@
 static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
 #define STOPPING_COUNT (sizeof stopping / sizeof *stopping)
 
-static gt_server *volatile stopped_server;
+static gt_server *volatile signalled_server;
 static volatile sig_atomic_t last_signal;
 static volatile sig_atomic_t seen;
 
@@ -34,20 +34,29 @@ static void stop(int number)
     int error = errno;
     last_signal = number;
     seen = seen + 1;
-    if (stopped_server)
-        gt_stop(stopped_server);
+    if (signalled_server)
+        gt_stop(signalled_server);
     if (seen > 1)
         restore_defaults();
     errno = error;
 }
 
-static void catch_signal(int number)
+static void count(int number)
+{
+    int error = errno;
+    (void)number;
+    if (signalled_server)
+        gt_tell_counters(signalled_server);
+    errno = error;
+}
+
+static void catch_signal(int number, void (*handler)(int))
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigaction(number, NULL, &action);
     if (action.sa_handler == SIG_IGN)
         return;
-    action.sa_handler = stop;
+    action.sa_handler = handler;
     action.sa_flags = 0;
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < STOPPING_COUNT; i++)
@@ -57,15 +66,16 @@ static void catch_signal(int number)
 
 void signals_catch(gt_server *server)
 {
-    stopped_server = server;
+    signalled_server = server;
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < STOPPING_COUNT; i++)
-        catch_signal(stopping[i]);
+        catch_signal(stopping[i], stop);
+    catch_signal(SIGUSR1, count);
 }
 
 void signals_release(void)
 {
-    stopped_server = NULL;
+    signalled_server = NULL;
 }
 
 int signals_seen(void)

@@ -1,6 +1,6 @@
 /* signals.h: what the program does with signals.
  *
- * SIGINT, SIGTERM and SIGHUP stop the server: the first lets it finish what is in hand, the second
+ * SIGUSR1 has the counters said. SIGINT, SIGTERM and SIGHUP stop the server: the first lets it finish what is in hand, the second
  * makes it leave at once, a third ends the process. What was ignored when the program started stays
  * ignored (nohup, background jobs). SIGPIPE is ignored: a reader that went is an error like others.
  */
@@ -9,7 +9,7 @@
 
 #include <goodtalk.h>
 
-/* From now on signals stop this server. */
+/* From now on signals are for this server. */
 void signals_catch(gt_server *server);
 
 /* The server is about to be freed: signals are still caught, and only counted. */
