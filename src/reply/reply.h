@@ -10,11 +10,10 @@
 
 /* What a replier says to a message. */
 struct reply {
-    struct slice
-        bytes; /* shared: lives as long as the replier; else valid during the call's message */
-    bool shared;
-    bool exact; /* sent as it is; else ended as the framing ends replies */
-    bool fixed; /* the default reply: the same bytes for every message */
+    struct slice bytes;
+    bool shared; /* bytes live as long as the replier, and are sent as they are: what the framing
+                    puts around them is there. Else they are valid during the call only, and copied
+                    with what the framing puts around a reply. */
 };
 
 enum reply_when {
@@ -50,12 +49,9 @@ static inline void replier_destroy(struct replier **replier)
     *replier = NULL;
 }
 
-/* Reply with this text (bytes, already unescaped; taken over, text becomes empty): fixed and
- * shared. NULL when memory is out. */
-struct replier *replier_text(struct bytes *text);
-
-/* Reply with these bytes exactly (taken over, as above). */
-struct replier *replier_exact(struct bytes *content);
+/* Reply with these bytes to every message (taken over, content becomes empty): shared. NULL when
+ * memory is out. */
+struct replier *replier_text(struct bytes *content);
 
 /* Reply with the message. */
 struct replier *replier_echo(void);

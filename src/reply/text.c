@@ -8,7 +8,6 @@
 struct text_replier {
     struct replier replier; /* first: the replier is what others see */
     struct bytes content;
-    bool exact;
 };
 
 static enum reply_when text_answer(struct replier *replier, const struct message *message,
@@ -19,8 +18,6 @@ static enum reply_when text_answer(struct replier *replier, const struct message
     (void)turn;
     reply->bytes = bytes_slice(&text->content);
     reply->shared = true;
-    reply->exact = text->exact;
-    reply->fixed = true;
     return REPLY_NOW;
 }
 
@@ -31,27 +28,14 @@ static void text_destroy(struct replier *replier)
     free(text);
 }
 
-static struct replier *text_create(const struct replier_table *table, struct bytes *content,
-                                   bool exact)
+struct replier *replier_text(struct bytes *content)
 {
+    static const struct replier_table table = {"text", text_answer, text_destroy};
     struct text_replier *text = calloc(1, sizeof *text);
     if (!text)
         return NULL; /* the content stays the caller's */
-    text->replier.table = table;
+    text->replier.table = &table;
     text->content = *content;
-    text->exact = exact;
     *content = (struct bytes){0};
     return &text->replier;
-}
-
-struct replier *replier_text(struct bytes *text)
-{
-    static const struct replier_table table = {"text", text_answer, text_destroy};
-    return text_create(&table, text, false);
-}
-
-struct replier *replier_exact(struct bytes *content)
-{
-    static const struct replier_table table = {"exact", text_answer, text_destroy};
-    return text_create(&table, content, true);
 }

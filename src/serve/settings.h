@@ -51,9 +51,7 @@ struct settings {
     char *ready;
     char *engine;
 
-    /* What sealing makes of it. The text of "reply" is wrapped then, once and for all: what this
-     * replier answers with .fixed and .shared is sent as it is, the framing has already ended it.
-     */
+    /* What sealing makes of it: replies and greeting have around them what the framing asks for. */
     unsigned references;
     struct framing framing;
     struct replier *replier;

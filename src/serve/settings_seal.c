@@ -129,7 +129,7 @@ static int seal_file(struct settings *settings, struct error *error)
     if (reply_file_read(settings->reply_file, FILE_BYTES_MAX, &content, error) != GT_DONE)
         return error_prefix(error, "--reply-file");
     int status = wrap(settings, "--reply-file", FRAME_REPLY_EXACT, &content, error);
-    if (status == GT_DONE && !(settings->replier = replier_exact(&content)))
+    if (status == GT_DONE && !(settings->replier = replier_text(&content)))
         status = no_memory(error);
     bytes_free(&content);
     return status;

@@ -32,7 +32,7 @@ static struct reply answer(struct replier *replier, enum reply_when when)
     return reply;
 }
 
-static void test_text_is_shared_and_fixed(void **state)
+static void test_text_is_shared(void **state)
 {
     (void)state;
     struct bytes text = bytes_of("Good talking to you");
@@ -42,8 +42,7 @@ static void test_text_is_shared_and_fixed(void **state)
     struct reply first = answer(replier, REPLY_NOW), second = answer(replier, REPLY_NOW);
     assert_true(slice_equal(first.bytes, slice_of_text("Good talking to you")));
     assert_ptr_equal(first.bytes.data, second.bytes.data);
-    assert_true(first.shared && first.fixed);
-    assert_false(first.exact);
+    assert_true(first.shared);
     replier_destroy(&replier);
     assert_null(replier);
 }
@@ -58,20 +57,6 @@ static void test_text_may_be_empty(void **state)
     replier_destroy(&replier);
 }
 
-static void test_exact_is_sent_as_it_is(void **state)
-{
-    (void)state;
-    struct bytes content = {0};
-    assert_int_equal(bytes_append(&content, slice_of("a\0b", 3)), 0);
-    struct replier *replier = replier_exact(&content);
-    assert_non_null(replier);
-    assert_null(content.data);
-    struct reply reply = answer(replier, REPLY_NOW);
-    assert_true(slice_equal(reply.bytes, slice_of("a\0b", 3)));
-    assert_true(reply.exact && reply.shared && reply.fixed);
-    replier_destroy(&replier);
-}
-
 static void test_echo_is_the_message(void **state)
 {
     (void)state;
@@ -79,7 +64,7 @@ static void test_echo_is_the_message(void **state)
     struct reply reply = answer(replier, REPLY_NOW);
     assert_ptr_equal(reply.bytes.data, greeting.body.data);
     assert_int_equal(reply.bytes.size, greeting.body.size);
-    assert_false(reply.shared || reply.exact || reply.fixed);
+    assert_false(reply.shared);
     replier_destroy(&replier);
     assert_null(replier);
 }
@@ -96,11 +81,10 @@ static void test_silent_says_nothing(void **state)
 static void test_repliers_have_names(void **state)
 {
     (void)state;
-    struct bytes text = {0}, content = {0};
-    struct replier *repliers[] = {replier_text(&text), replier_exact(&content), replier_echo(),
-                                  replier_silent()};
-    static const char *const names[] = {"text", "exact", "echo", "silent"};
-    for (size_t i = 0; i < 4; i++) {
+    struct bytes text = {0};
+    struct replier *repliers[] = {replier_text(&text), replier_echo(), replier_silent()};
+    static const char *const names[] = {"text", "echo", "silent"};
+    for (size_t i = 0; i < 3; i++) {
         assert_string_equal(repliers[i]->table->name, names[i]);
         replier_destroy(&repliers[i]);
     }
@@ -218,17 +202,11 @@ static void test_absent_and_directory_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text_is_shared_and_fixed),
-        cmocka_unit_test(test_text_may_be_empty),
-        cmocka_unit_test(test_exact_is_sent_as_it_is),
-        cmocka_unit_test(test_echo_is_the_message),
-        cmocka_unit_test(test_silent_says_nothing),
-        cmocka_unit_test(test_repliers_have_names),
-        FILE_TEST(test_file_is_read_whole),
-        FILE_TEST(test_large_file_is_read_whole),
-        FILE_TEST(test_empty_file_is_content_too),
-        FILE_TEST(test_pipe_is_read_to_its_end),
-        FILE_TEST(test_too_large_is_refused),
+        cmocka_unit_test(test_text_is_shared),         cmocka_unit_test(test_text_may_be_empty),
+        cmocka_unit_test(test_echo_is_the_message),    cmocka_unit_test(test_silent_says_nothing),
+        cmocka_unit_test(test_repliers_have_names),    FILE_TEST(test_file_is_read_whole),
+        FILE_TEST(test_large_file_is_read_whole),      FILE_TEST(test_empty_file_is_content_too),
+        FILE_TEST(test_pipe_is_read_to_its_end),       FILE_TEST(test_too_large_is_refused),
         FILE_TEST(test_absent_and_directory_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

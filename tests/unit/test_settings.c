@@ -377,7 +377,7 @@ static void test_files_are_read_when_sealed(void **state)
     struct settings *sealed = seal(settings);
     unlink(path);
     struct reply reply = answer(sealed, REPLY_NOW);
-    assert_true(reply.exact);
+    assert_true(reply.shared);
     assert_true(slice_equal(reply.bytes, slice_of_text("no newline \\n")));
     assert_true(slice_equal(bytes_slice(&sealed->greeting_bytes), reply.bytes));
     settings_release(&sealed);
