@@ -2,7 +2,7 @@
  * holds none.
  *
  * Failing: more than max-message bytes. */
-#include "codec/frame.h"
+#include "codec/line.h"
 
 static enum frame_result eof_scan(const struct framing *framing, struct frame *frame,
                                   struct slice input, enum frame_event event,
@@ -18,19 +18,9 @@ static enum frame_result eof_scan(const struct framing *framing, struct frame *f
     return FRAME_MESSAGE;
 }
 
-/* The default reply is a sentence for people and gets its LF; other bytes stay as they are. */
-static bool eof_wrap(const struct framing *framing, struct slice reply, enum frame_reply kind,
-                     struct frame_wrapping *wrapping)
-{
-    (void)framing;
-    if (kind == FRAME_REPLY_DEFAULT && !slice_ends_with(reply, '\n'))
-        wrapping->tail = slice_of("\n", 1);
-    return true;
-}
-
 const struct codec codec_eof = {
     .name = "eof",
     .scan = eof_scan,
-    .wrap = eof_wrap,
+    .wrap = line_wrap_default,
     .unframed = true,
 };

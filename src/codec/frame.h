@@ -100,9 +100,8 @@ struct codec {
     bool unframed;  /* a reply has no end of its own: where it ends cannot be told */
 };
 
-/* The codecs, and those known but not built yet (names only). Ends with NULL. */
+/* What --frame may name, in the order of the manual. Ends with NULL. */
 extern const struct codec *const codec_table[];
-extern const char *const codec_later[];
 
 extern const struct codec codec_talk, codec_line, codec_eof, codec_chunk;
 extern const struct codec codec_crlf, codec_nul, codec_delim;

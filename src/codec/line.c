@@ -61,6 +61,12 @@ bool line_wrap(const struct framing *framing, struct slice reply, enum frame_rep
     return true;
 }
 
+bool line_wrap_default(const struct framing *framing, struct slice reply, enum frame_reply kind,
+                       struct frame_wrapping *wrapping)
+{
+    return kind != FRAME_REPLY_DEFAULT || line_wrap(framing, reply, kind, wrapping);
+}
+
 static enum frame_result line_scan(const struct framing *framing, struct frame *frame,
                                    struct slice input, enum frame_event event,
                                    struct frame_mark *mark)

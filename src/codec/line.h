@@ -1,4 +1,5 @@
-/* line.h: what talk and line share: finding a line, taking what is left as one, ending a reply. */
+/* line.h: what talk and line share: finding a line, taking what is left as one; and ending a reply
+ * with LF, always or only the default one. */
 #ifndef CODEC_LINE_H
 #define CODEC_LINE_H
 
@@ -17,5 +18,10 @@ enum frame_result line_take_rest(const struct framing *framing, struct slice inp
 /* LF, where the reply does not end with one, unless it is exact. */
 bool line_wrap(const struct framing *framing, struct slice reply, enum frame_reply kind,
                struct frame_wrapping *wrapping);
+
+/* LF, for the default reply only, where it does not end with one: it is a sentence for people;
+ * other bytes stay as they are. */
+bool line_wrap_default(const struct framing *framing, struct slice reply, enum frame_reply kind,
+                       struct frame_wrapping *wrapping);
 
 #endif

@@ -2,7 +2,7 @@
  * takes one, a parameter behind a colon.
  *
  * Failing: each sentence says what was meant and what would be right: a name that is nearly one, a
- * framing that is known but not built yet, a parameter where there is none. */
+ * parameter where there is none; what a parameter must be is its framing's to say. */
 #include "codec/frame.h"
 
 #include "base/nearest.h"
@@ -11,23 +11,25 @@
 #include <assert.h>
 #include <stdio.h>
 
-const struct codec *const codec_table[] = {&codec_talk, &codec_line, &codec_eof, NULL};
-
-const char *const codec_later[] = {"crlf",      "nul",   "delim", "length", "varint",
-                                   "netstring", "octet", "fixed", "chunk",  NULL};
+const struct codec *const codec_table[] = {
+    &codec_talk,   &codec_line,      &codec_crlf,  &codec_nul,   &codec_delim, &codec_length,
+    &codec_varint, &codec_netstring, &codec_octet, &codec_fixed, &codec_eof,   &codec_chunk,
+    NULL,
+};
 
 static bool name_is(const char *name, const char *text, size_t length)
 {
     return strlen(name) == length && memcmp(name, text, length) == 0;
 }
 
-/* "talk, line, eof", for sentences. */
+/* "talk, line, delim:TEXT", for sentences. */
 static void list_names(char *list, size_t size)
 {
     size_t used = 0;
     for (size_t i = 0; codec_table[i] && used < size; i++)
-        used += (size_t)snprintf(list + used, size - used, "%s%s", i > 0 ? ", " : "",
-                                 codec_table[i]->name);
+        used += (size_t)snprintf(list + used, size - used, "%s%s%s%s", i > 0 ? ", " : "",
+                                 codec_table[i]->name, codec_table[i]->parameter ? ":" : "",
+                                 codec_table[i]->parameter ? codec_table[i]->parameter : "");
 }
 
 /* The framing that was probably meant, or NULL. */
@@ -50,11 +52,8 @@ static const struct codec *nearest(const char *text, size_t length)
 
 static int refuse(const char *text, size_t length, struct error *error)
 {
-    char list[128] = "";
+    char list[192] = "";
     list_names(list, sizeof(list));
-    for (size_t i = 0; codec_later[i]; i++)
-        if (name_is(codec_later[i], text, length))
-            return error_set(error, GT_WRONG, "not built yet in this version; one of %s", list);
     const struct codec *near = nearest(text, length);
     if (near)
         return error_set(error, GT_WRONG, "not a framing; did you mean %s? one of %s", near->name,

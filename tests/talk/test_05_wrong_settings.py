@@ -108,12 +108,23 @@ def test_options_not_built_yet_are_refused_and_not_in_the_help(name):
     assert not re.search(rf"--{name}\b(?!-)", run("--help").stdout.decode())
 
 
-@pytest.mark.parametrize("frame", ["crlf", "nul", "delim:x", "length:4", "varint", "netstring",
-                                   "octet", "fixed:4", "chunk"])
-def test_framings_not_built_yet(frame):
+@pytest.mark.parametrize("frame, right", [
+    ("crlf:x", "takes no parameter"), ("delim", "delim:TEXT"), ("delim:", "delim:TEXT"),
+    ("delim:\\q", "backslash"), ("length", "length:N"), ("length:9", "1 to 8"),
+    ("length:1+256", "at most 255"), ("fixed:0", "fixed:N"), ("packet", "not a framing")])
+def test_framings_that_cannot_work(frame, right):
     refused = run("-f", frame, "0")
     assert refused.returncode == 2
-    assert frame.split(":")[0] in refused.stderr.decode() and "not " in refused.stderr.decode()
+    assert f"--frame {frame}".encode().replace(b"\\", b"\\\\") in refused.stderr
+    assert right in refused.stderr.decode()
+    assert refused.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("frame", ["fixed:17", "length:4@13", "length:2-17"])
+def test_framings_that_leave_no_room_for_a_message(frame):
+    refused = run("-f", frame, "--max-message", "16", "0")
+    assert refused.returncode == 2
+    assert frame in refused.stderr.decode() and "--max-message 16" in refused.stderr.decode()
 
 
 @pytest.mark.parametrize("command", ["send", "bench", "show", "check"])

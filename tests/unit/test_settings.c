@@ -245,7 +245,7 @@ static void test_what_is_right_is_said(void **state)
         {"idle-timeout", "0", "--idle-timeout 0: too short; at least 1 ms, or none"},
         {"pause", "106751d", "--pause 106751d: too long"},
         {"frame", "lien", "--frame lien: not a framing"},
-        {"frame", "netstring", "--frame netstring: "},
+        {"frame", "netstring:x", "--frame netstring:x: "},
         {"count", "-3", "--count -3: not a count; a number from 0 on"},
         {"count", "99999999999999999999", "--count 99999999999999999999: not a count"},
         {"max-connections", "0", "--max-connections 0: not a count; a number from 1 to "},
