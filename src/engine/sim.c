@@ -83,14 +83,14 @@ static int sim_pass(struct engine *engine, int64_t wait_ns)
     return 0;
 }
 
-/* Nobody waits elsewhere for a simulated world: what is on its way counts as a timer does. */
+/* What is on its way is not known of before it arrives. */
 static int64_t sim_patience(struct engine *engine)
 {
     struct sim *sim = sim_of(engine);
-    int64_t until_ns = next_moment(sim);
-    if (atomic_load(&sim->woken) || something_due(sim) || until_ns <= engine->now_ns)
+    int64_t timer_ns = timers_next(&engine->timers);
+    if (atomic_load(&sim->woken) || something_due(sim) || next_moment(sim) <= engine->now_ns)
         return 0;
-    return until_ns == INT64_MAX ? -1 : until_ns - engine->now_ns;
+    return timer_ns == INT64_MAX ? -1 : timer_ns - engine->now_ns;
 }
 
 static int sim_no_descriptor(struct engine *engine)

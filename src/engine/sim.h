@@ -122,9 +122,9 @@ struct sim_client;
 /* Connect: the client may send at once. The listener may be closed by now: it is refused, later. */
 struct sim_client *sim_connect(struct engine *engine, int listener);
 
-/* The same to a listener of packets (SOCK_SEQPACKET): what is sent in one go is one packet, neither
- * empty nor cut, and one read takes one packet: what is asked too little for is lost. The server
- * must receive with OP_PACKETS; what it sends in one go is one packet. */
+/* The same to a listener of packets (SOCK_SEQPACKET): what is sent in one go is one packet, an
+ * empty one the end of the stream, and one read takes one packet: what is asked too little for is
+ * lost. The server must receive with OP_PACKETS; what it sends in one go is one packet. */
 struct sim_client *sim_connect_packets(struct engine *engine, int listener);
 
 /* Send; the client's system takes any amount. False (nothing sent) when the client has shut down,

@@ -6,8 +6,6 @@
  */
 #include "engine/sim_network.h"
 
-#include <assert.h>
-
 static void connect_arrives(void *subject, uint64_t number)
 {
     struct sim_client *client = subject;
@@ -79,11 +77,12 @@ static bool client_alive(const struct sim_client *client)
 
 bool sim_client_send(struct sim_client *client, struct slice bytes)
 {
-    assert(!client->to_server.packets || bytes.size > 0);
     if (!client_alive(client) || client->to_server.fin != FIN_NONE)
         return false;
     if (client->to_server.dead) /* the server has gone, and its reset is on its way */
         client->to_server.unacknowledged += bytes.size;
+    else if (client->to_server.packets && bytes.size == 0)
+        flow_end(&client->to_server);
     else if (client->to_server.packets)
         flow_send_packet(&client->to_server, bytes);
     else

@@ -12,6 +12,8 @@
 #define CLIENTS_MOST        2048
 #define CORRESPONDENTS_MOST 64
 
+static const struct world_table world_sim_unix;
+
 struct sim_world {
     struct world world;
     struct sim_client *clients[CLIENTS_MOST];
@@ -58,7 +60,7 @@ static struct world *create(uint64_t seed)
     struct sim_world *world = calloc(1, sizeof *world);
     if (!world)
         abort();
-    world->world.table = &world_sim;
+    world->world.table = seed % 2 ? &world_sim : &world_sim_unix;
     world->world.engine = engine_sim_create(seed);
     if (seed > 1) /* the first world is perfect */
         choose_faults(world->world.engine);
@@ -187,9 +189,14 @@ static int packets(struct world *world, int *client)
 
 /* ---- datagrams ---- */
 
-static int datagrams_open(struct world *world)
+static int udp_open(struct world *world)
 {
     return sim_datagrams(world->engine, SIM_UDP);
+}
+
+static int unix_open(struct world *world)
+{
+    return sim_datagrams(world->engine, SIM_UNIX);
 }
 
 static struct sim_correspondent *correspondent_at(struct world *world, int correspondent)
@@ -231,7 +238,7 @@ static struct place place(struct world *world, int number)
 }
 
 /* Port 0. */
-static struct place nowhere(struct world *world)
+static struct place udp_nowhere(struct world *world)
 {
     (void)world;
     struct place place = {.size = sizeof place.ipv4};
@@ -239,15 +246,33 @@ static struct place nowhere(struct world *world)
     return place;
 }
 
-static const struct world_datagrams datagrams = {.largest = 65507,
-                                                 .nameless = false,
-                                                 .full_is_error = false,
-                                                 .open = datagrams_open,
-                                                 .correspondent = correspondent,
-                                                 .say = say,
-                                                 .hear = hear,
-                                                 .place = place,
-                                                 .nowhere = nowhere};
+static struct place unix_nowhere(struct world *world)
+{
+    (void)world;
+    struct place place = {.size = sizeof place.local};
+    place.local.sun_family = AF_UNIX;
+    return place;
+}
+
+static const struct world_datagrams udp = {.largest = 65507,
+                                           .nameless = false,
+                                           .full_is_error = false,
+                                           .open = udp_open,
+                                           .correspondent = correspondent,
+                                           .say = say,
+                                           .hear = hear,
+                                           .place = place,
+                                           .nowhere = udp_nowhere};
+
+static const struct world_datagrams unixgram = {.largest = PACKET_MAX,
+                                                .nameless = true,
+                                                .full_is_error = true,
+                                                .open = unix_open,
+                                                .correspondent = correspondent,
+                                                .say = say,
+                                                .hear = hear,
+                                                .place = place,
+                                                .nowhere = unix_nowhere};
 
 /* ---- connecting ---- */
 
@@ -312,30 +337,18 @@ static int source_file(struct world *world, const void *bytes, size_t size)
 static const struct world_sources sources = {
     .pipe = source_pipe, .write = source_write, .end = source_end, .file = source_file};
 
-const struct world_table world_sim = {
-    .name = "sim",
-    .resets = true,
-    .threads = false,
-    .kernel = false,
-    .seeds = 100,
-    .create = create,
-    .destroy = destroy,
-    .connect = connect_client,
-    .client_send = client_send,
-    .client_receive = client_receive,
-    .client_end = client_end,
-    .client_read = client_read,
-    .client_shutdown = client_shutdown,
-    .client_reset = client_reset,
-    .client_close = client_close,
-    .file = file,
-    .file_content = file_content,
-    .full = full,
-    .stream = stream,
-    .stream_read = stream_read,
-    .stream_gone = stream_gone,
-    .packets = packets,
-    .datagrams = &datagrams,
-    .meetings = &meetings,
-    .sources = &sources,
-};
+/* A world's hooks; every second has Unix sockets of datagrams. */
+#define WORLD(datagrams_of_it)                                                                     \
+    {                                                                                              \
+        .name = "sim", .resets = true, .threads = false, .kernel = false, .seeds = 100,            \
+        .create = create, .destroy = destroy, .connect = connect_client,                           \
+        .client_send = client_send, .client_receive = client_receive, .client_end = client_end,    \
+        .client_read = client_read, .client_shutdown = client_shutdown,                            \
+        .client_reset = client_reset, .client_close = client_close, .file = file,                  \
+        .file_content = file_content, .full = full, .stream = stream, .stream_read = stream_read,  \
+        .stream_gone = stream_gone, .packets = packets, .meetings = &meetings,                     \
+        .sources = &sources, .datagrams = &(datagrams_of_it),                                      \
+    }
+
+const struct world_table world_sim = WORLD(udp);
+static const struct world_table world_sim_unix = WORLD(unixgram);
