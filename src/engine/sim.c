@@ -83,6 +83,22 @@ static int sim_pass(struct engine *engine, int64_t wait_ns)
     return 0;
 }
 
+/* What is on its way is not known of before it arrives. */
+static int64_t sim_patience(struct engine *engine)
+{
+    struct sim *sim = sim_of(engine);
+    int64_t timer_ns = timers_next(&engine->timers);
+    if (atomic_load(&sim->woken) || something_due(sim) || next_moment(sim) <= engine->now_ns)
+        return 0;
+    return timer_ns == INT64_MAX ? -1 : timer_ns - engine->now_ns;
+}
+
+static int sim_no_descriptor(struct engine *engine)
+{
+    (void)engine;
+    return -1;
+}
+
 static void sim_wake(struct engine *engine)
 {
     atomic_store(&sim_of(engine)->woken, true);
@@ -124,11 +140,17 @@ static const struct engine_table sim_table = {
     .send = sim_send,
     .write = sim_write,
     .sync = sim_sync,
+    .read = sim_read,
+    .connect = sim_reach,
+    .receive_datagrams = sim_receive_datagrams,
+    .send_datagrams = sim_send_datagrams,
     .cancel = sim_cancel,
     .shutdown = sim_shutdown,
     .close = sim_close,
     .unacknowledged = sim_unacknowledged,
     .pass = sim_pass,
+    .patience = sim_patience,
+    .descriptor = sim_no_descriptor,
     .wake = sim_wake,
     .wall_us = sim_wall_us,
     .random = sim_own_random,
@@ -162,6 +184,7 @@ struct engine *engine_sim_create(uint64_t seed)
     list_init(&sim->due);
     list_init(&sim->tries);
     list_init(&sim->clients);
+    list_init(&sim->met);
     return &sim->engine;
 }
 
@@ -202,9 +225,9 @@ static bool input_is_sound(struct descriptor *descriptor)
 
 static bool descriptor_is_sound(struct descriptor *descriptor)
 {
-    const struct op *output = descriptor->output ? &descriptor->output->op : NULL;
     return slot_is_sound(descriptor, descriptor->input) && input_is_sound(descriptor) &&
-           slot_is_sound(descriptor, descriptor->sync) && slot_is_sound(descriptor, output);
+           slot_is_sound(descriptor, descriptor->sync) &&
+           slot_is_sound(descriptor, descriptor->output);
 }
 
 const char *sim_check(const struct engine *engine)

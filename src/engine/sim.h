@@ -16,6 +16,9 @@
  * at a client and was not read. Closing with unread input, or input that comes after a close, is a
  * reset. What had arrived at the server before a reset can still be received, as in Linux.
  *
+ * Datagrams, as UDP and Unix sockets have them: each arrives whole, later, or not at all; those of
+ * one sender in order, unless chance says otherwise.
+ *
  * Descriptors are small integers from 1000 on and are never used twice. Misuse is asserted: an
  * unknown or closed descriptor, a second operation of a kind, closing with an operation active. The
  * memory of a received piece is gone after done, so that AddressSanitizer sees who keeps it. Where
@@ -46,6 +49,11 @@ struct sim_faults {
     double accept_refused;       /* accept says -EMFILE or a relative, and is over */
     double accept_aborted;       /* a connection dies in the listening queue */
     double reset_destroys;       /* a reset destroys what a client has not read */
+    double datagrams_refused;    /* a receive of datagrams says -ENOMEM, and is over */
+    double datagram_fails;       /* a datagram has a bad status and does not leave */
+    double datagram_lost;        /* UDP: on its way to the engine */
+    double datagram_doubled;     /* UDP: arrives there twice */
+    double datagram_late;        /* UDP: later ones arrive there before it */
     double write_short;          /* a write is made in two goes, the second later */
     double write_later;          /* a write is made later */
     double sync_later;           /* a sync is made later */
@@ -114,6 +122,11 @@ struct sim_client;
 /* Connect: the client may send at once. The listener may be closed by now: it is refused, later. */
 struct sim_client *sim_connect(struct engine *engine, int listener);
 
+/* The same to a listener of packets (SOCK_SEQPACKET): what is sent in one go is one packet, an
+ * empty one the end of the stream, and one read takes one packet: what is asked too little for is
+ * lost. The server must receive with OP_PACKETS; what it sends in one go is one packet. */
+struct sim_client *sim_connect_packets(struct engine *engine, int listener);
+
 /* Send; the client's system takes any amount. False (nothing sent) when the client has shut down,
  * closed, been refused or seen a reset. */
 bool sim_client_send(struct sim_client *client, struct slice bytes);
@@ -147,7 +160,7 @@ struct sim_client_state {
     bool reset;            /* the other side reset the connection */
     bool closed;           /* by the client itself */
     int fd;                /* the server's descriptor, or -1 before it is accepted */
-    size_t readable;       /* bytes that have arrived and are not read */
+    size_t readable;       /* bytes that have arrived and are not read; packets: 0 or not */
     size_t unacknowledged; /* bytes sent that the server's system does not have */
 };
 
@@ -155,6 +168,76 @@ struct sim_client_state sim_client_state(const struct sim_client *client);
 
 /* Who the server sees. */
 struct peer sim_client_peer(const struct sim_client *client);
+
+/* ---- connecting ---- */
+
+/* A socket for engine_connect; and places to connect it to. */
+int sim_socket(struct engine *engine);
+
+enum sim_place_kind {
+    SIM_TAKES = 1, /* somebody takes connections */
+    SIM_REFUSES,   /* nobody does */
+    SIM_SILENT     /* nobody answers */
+};
+
+struct place sim_place(enum sim_place_kind kind);
+
+/* The client at the other end of the next connection that was made, oldest first; NULL: none. */
+struct sim_client *sim_met(struct engine *engine);
+
+/* A connected socket of packets, and the client at its other end. */
+struct sim_client *sim_packets(struct engine *engine, int *fd);
+
+/* ---- datagrams ---- */
+
+enum sim_datagrams_kind { SIM_UDP, SIM_UNIX };
+
+/* A datagram socket's descriptor. */
+int sim_datagrams(struct engine *engine, enum sim_datagrams_kind kind);
+
+/* How many datagrams were sent from it to places of nobody. */
+unsigned sim_datagrams_stray(const struct engine *engine, int fd);
+
+struct sim_correspondent;
+
+enum sim_correspondent_kind {
+    SIM_NEAR,    /* UDP: on the loopback */
+    SIM_FAR,     /* UDP: elsewhere */
+    SIM_NAMELESS /* Unix: nobody can write to it */
+};
+
+/* Somebody who writes to that socket. */
+struct sim_correspondent *sim_correspondent(struct engine *engine, int fd,
+                                            enum sim_correspondent_kind kind);
+
+/* Where it is written to (size 0: nowhere), and who the engine sees. */
+struct place sim_correspondent_place(const struct sim_correspondent *correspondent);
+struct peer sim_correspondent_peer(const struct sim_correspondent *correspondent);
+
+/* Write a datagram to this address of ours. False: it was not taken, because the socket is closed
+ * or its queue full (Unix; UDP takes all of them, and loses these). */
+bool sim_correspondent_send(struct sim_correspondent *correspondent, struct slice bytes,
+                            struct local_address to);
+
+/* A datagram that the engine has sent; valid until the next is read. */
+struct sim_letter {
+    struct slice bytes;
+    struct local_address local; /* which address of ours it says it comes from */
+};
+
+/* Read the next that has arrived; false: there is none. */
+bool sim_correspondent_read(struct sim_correspondent *correspondent, struct sim_letter *letter);
+
+/* How many may wait unread (1000 at first): beyond that a Unix sender is told -EAGAIN, others'
+ * datagrams are lost. */
+void sim_correspondent_room(struct sim_correspondent *correspondent, size_t most);
+
+/* It goes: a Unix sender is told -ECONNREFUSED. */
+void sim_correspondent_leave(struct sim_correspondent *correspondent);
+
+/* Call act(context, number) whenever a datagram has arrived. */
+void sim_correspondent_watch(struct sim_correspondent *correspondent, sim_act *act, void *context,
+                             uint64_t number);
 
 /* ---- files and streams: what the server writes to ---- */
 
@@ -175,6 +258,17 @@ size_t sim_stream_read(struct engine *engine, int stream, size_t most);
 
 /* The reader goes: writes fail with -EPIPE. */
 void sim_stream_leave(struct engine *engine, int stream);
+
+/* ---- sources: what the server reads from ---- */
+
+/* A pipe for engine_read. */
+int sim_source(struct engine *engine);
+
+/* Its writer writes; goes: end-of-stream after what was written. */
+void sim_source_write(struct engine *engine, int fd, struct slice bytes);
+void sim_source_end(struct engine *engine, int fd);
+
+/* ---- what became of it ---- */
 
 /* Everything that was written to a file or stream, read or not, also after it was closed; valid
  * until the next write. */

@@ -25,6 +25,20 @@ static void connect_arrives(void *subject, uint64_t number)
     client_changed(client);
 }
 
+struct sim_client *client_make(struct sim *sim, bool packets)
+{
+    struct sim_client *client = sim_allocate(sizeof *client);
+    client->sim = sim;
+    client->state.fd = -1;
+    list_init(&client->waiting);
+    list_append(&sim->clients, &client->link);
+    client->to_server =
+        (struct flow){.client = client, .to_server = true, .window = sim->faults.window_to_server};
+    client->to_client = (struct flow){.client = client, .window = sim->faults.window_to_client};
+    client->to_server.packets = client->to_client.packets = packets;
+    return client;
+}
+
 static struct peer client_peer(struct sim *sim)
 {
     struct peer peer = {.kind = PEER_IPV4, .port = sim->next_port++};
@@ -33,23 +47,26 @@ static struct peer client_peer(struct sim *sim)
     return peer;
 }
 
-struct sim_client *sim_connect(struct engine *engine, int listener)
+static struct sim_client *connect_to(struct engine *engine, int listener, bool packets)
 {
     struct sim *sim = sim_of(engine);
-    struct sim_client *client = sim_allocate(sizeof *client);
-    client->sim = sim;
+    struct sim_client *client = client_make(sim, packets);
     client->listener = listening_of(sim_descriptor_ever(sim, listener));
     client->peer = client_peer(sim);
-    client->state.fd = -1;
-    list_init(&client->waiting);
-    list_append(&sim->clients, &client->link);
-    client->to_server =
-        (struct flow){.client = client, .to_server = true, .window = sim->faults.window_to_server};
-    client->to_client = (struct flow){.client = client, .window = sim->faults.window_to_client};
     int64_t arrival_ns = sim->engine.now_ns + sim_within(sim, sim->faults.latency_ns);
     client->to_server.latest_ns = client->to_client.latest_ns = arrival_ns;
     sim_at(sim, arrival_ns, connect_arrives, client, 0);
     return client;
+}
+
+struct sim_client *sim_connect(struct engine *engine, int listener)
+{
+    return connect_to(engine, listener, false);
+}
+
+struct sim_client *sim_connect_packets(struct engine *engine, int listener)
+{
+    return connect_to(engine, listener, true);
 }
 
 /* Whether the client can still do something to its connection. */
@@ -64,6 +81,10 @@ bool sim_client_send(struct sim_client *client, struct slice bytes)
         return false;
     if (client->to_server.dead) /* the server has gone, and its reset is on its way */
         client->to_server.unacknowledged += bytes.size;
+    else if (client->to_server.packets && bytes.size == 0)
+        flow_end(&client->to_server);
+    else if (client->to_server.packets)
+        flow_send_packet(&client->to_server, bytes);
     else
         flow_send(&client->to_server, bytes);
     return true;
@@ -93,11 +114,24 @@ void sim_client_close(struct sim_client *client)
     client_leave(client, false);
 }
 
+/* The next packet that has arrived, as much of it as is asked for; the rest is lost. */
+static size_t read_packet(struct sim_client *client, size_t most)
+{
+    struct slice packet = flow_packet_arrived(&client->to_client);
+    size_t whole = packet.size;
+    packet.size = whole < most ? whole : most;
+    sim_append(&client->received, packet);
+    flow_consume(&client->to_client, flow_packet_room(whole));
+    return packet.size;
+}
+
 size_t sim_client_read(struct sim_client *client, size_t most)
 {
     struct flow *flow = &client->to_client;
     if (client->state.closed)
         return 0;
+    if (flow->packets && flow->arrived > 0)
+        return read_packet(client, most);
     size_t size = flow->arrived < most ? flow->arrived : most;
     if (size > 0) {
         sim_append(&client->received, slice_of(bytes_slice(&flow->bytes).data, size));

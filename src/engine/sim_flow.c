@@ -2,7 +2,8 @@
  *
  * What the window has room for is put on its way in packets at once. A packet arrives after the
  * latency, never before an earlier one; the acknowledgement takes as long back. FIN is the last
- * packet.
+ * packet. On a connection of packets nothing is cut, and a packet longer than the window goes when
+ * the window is empty.
  *
  * A reset overtakes: it arrives after the latency whatever else is on its way, and what arrives
  * after it is lost. It comes about when a side asks for it, closes with unread input, or gets bytes
@@ -53,7 +54,7 @@ static void reset_reaches_client(void *subject, uint64_t number)
     flow_die(&client->to_server);
     if (flow->arrived > 0)
         flow->fin = FIN_NONE; /* whoever has not read it all by now reads no end */
-    if (sim_happens(client->sim, client->sim->faults.reset_destroys)) {
+    if (!flow->packets && sim_happens(client->sim, client->sim->faults.reset_destroys)) {
         flow->arrived = (size_t)sim_between(client->sim, 0, (int64_t)flow->arrived);
         flow->bytes.size = flow->arrived;
     }
@@ -136,7 +137,7 @@ static size_t flow_cut(struct sim *sim, size_t most)
     return most;
 }
 
-static void flow_packet(struct flow *flow, size_t size)
+static void flow_fly(struct flow *flow, size_t size)
 {
     struct sim *sim = flow->client->sim;
     int64_t arrival_ns = sim->engine.now_ns + sim_within(sim, sim->faults.latency_ns);
@@ -146,21 +147,42 @@ static void flow_packet(struct flow *flow, size_t size)
     sim_at(sim, arrival_ns, flow_arrive, flow, size);
 }
 
+/* What stands before each packet's bytes. */
+typedef size_t packet_head;
+
+static size_t packet_size_at(const struct flow *flow, size_t at)
+{
+    packet_head size;
+    memcpy(&size, bytes_slice(&flow->bytes).data + at, sizeof size);
+    return size;
+}
+
+/* How much of what waits the window has room for: 0: nothing. */
+static size_t flow_next(const struct flow *flow, size_t waiting)
+{
+    size_t used = flow->arrived + flow->flying;
+    if (flow->packets) {
+        size_t size = flow_packet_room(packet_size_at(flow, used));
+        return used > 0 && used + size > flow->window ? 0 : size;
+    }
+    size_t room = flow->window - used;
+    return room > 0 ? flow_cut(flow->client->sim, waiting < room ? waiting : room) : 0;
+}
+
 /* Put on its way what the window has room for. */
 static void flow_go(struct flow *flow)
 {
     size_t waiting;
     while (!flow->dead && (waiting = flow_waiting(flow)) > 0) {
-        size_t room = flow->window - flow->arrived - flow->flying;
-        if (room == 0)
+        size_t size = flow_next(flow, waiting);
+        if (size == 0)
             return;
-        size_t size = flow_cut(flow->client->sim, waiting < room ? waiting : room);
         flow->flying += size;
-        flow_packet(flow, size);
+        flow_fly(flow, size);
     }
     if (!flow->dead && flow->fin == FIN_WAITING) {
         flow->fin = FIN_FLYING;
-        flow_packet(flow, 0);
+        flow_fly(flow, 0);
     }
 }
 
@@ -169,6 +191,25 @@ void flow_send(struct flow *flow, struct slice bytes)
     sim_append(&flow->bytes, bytes);
     flow->unacknowledged += bytes.size;
     flow_go(flow);
+}
+
+size_t flow_packet_room(size_t size)
+{
+    return sizeof(packet_head) + size;
+}
+
+void flow_send_packet(struct flow *flow, struct slice packet)
+{
+    packet_head size = packet.size;
+    sim_append(&flow->bytes, slice_of(&size, sizeof size));
+    flow->unacknowledged += sizeof size;
+    flow_send(flow, packet);
+}
+
+struct slice flow_packet_arrived(const struct flow *flow)
+{
+    const uint8_t *data = bytes_slice(&flow->bytes).data;
+    return slice_of(data + sizeof(packet_head), packet_size_at(flow, 0));
 }
 
 void flow_end(struct flow *flow)
@@ -201,6 +242,8 @@ void flow_leave(struct flow *flow, struct flow *back, bool reset)
 
 bool flow_is_sound(const struct flow *flow)
 {
+    if (flow->packets)
+        return flow->arrived + flow->flying <= flow->bytes.size;
     return flow->arrived + flow->flying <= flow->bytes.size &&
            (flow->dead || flow->arrived + flow->flying <= flow->window) &&
            (flow->dead || flow->unacknowledged >= flow_waiting(flow)) &&

@@ -3,6 +3,7 @@
  * A client that has connected waits in its listener's queue; an accept takes it out and gives the
  * server's end its descriptor. Receives take what has arrived in the flow to the server; sends put
  * into the flow to the client what its sender's buffer has room for, unacknowledged bytes counted.
+ * On a connection of packets a receive takes one packet, a send puts one in, whole or not yet.
  *
  * Ways to fail: accept finds the descriptors used up (by number, or by chance); connections die in
  * the queue, silently; a reset fails the connection, see sim_flow.c. */
@@ -48,6 +49,24 @@ static void connection_deliver(struct sim_client *client, struct receive_op *op,
     free(piece);
 }
 
+/* The same of one packet. */
+static void packet_deliver(struct sim_client *client, struct receive_op *op, bool cancelled)
+{
+    struct sim *sim = client->sim;
+    struct slice packet = flow_packet_arrived(&client->to_server);
+    size_t size = packet.size < PACKET_MAX ? packet.size : PACKET_MAX;
+    op->op.flags = OP_PACKETS | (packet.size > size ? OP_TRUNCATED : 0);
+    uint8_t *piece = sim_allocate(size);
+    memcpy(piece, packet.data, size);
+    flow_consume(&client->to_server, flow_packet_room(packet.size));
+    if (cancelled || connection_has_input(&client->server))
+        sim_try(sim, &op->op);
+    op->data = piece;
+    sim_note(sim, OP_RECEIVE, size);
+    op->op.done(&op->op, (int64_t)size);
+    free(piece);
+}
+
 static int connection_take_error(struct sim_client *client)
 {
     int error = client->error;
@@ -60,8 +79,11 @@ static void connection_input(struct descriptor *descriptor, bool cancelled)
     struct sim_client *client = client_of(descriptor);
     struct op *op = descriptor->input;
     bool any = connection_has_input(descriptor);
+    assert(((op->flags & OP_PACKETS) != 0) == client->to_server.packets && "packets or not?");
     if (cancelled && !(any && sim_happens(client->sim, client->sim->faults.late_input)))
         sim_finish(descriptor, op, -ECANCELED);
+    else if (client->to_server.arrived > 0 && client->to_server.packets)
+        packet_deliver(client, list_item(op, struct receive_op, op), cancelled);
     else if (client->to_server.arrived > 0)
         connection_deliver(client, list_item(op, struct receive_op, op), cancelled);
     else if (client->to_server.fin == FIN_ARRIVED)
@@ -70,15 +92,22 @@ static void connection_input(struct descriptor *descriptor, bool cancelled)
         sim_finish(descriptor, op, connection_take_error(client));
 }
 
+/* Why nothing can be sent any more, or 0. */
+static int connection_broken(struct sim_client *client)
+{
+    if (client->failed)
+        return client->error ? connection_take_error(client) : -EPIPE;
+    return client->to_client.fin != FIN_NONE ? -EPIPE : 0;
+}
+
 static int64_t connection_take(struct descriptor *descriptor, struct slice bytes)
 {
     struct sim_client *client = client_of(descriptor);
     struct flow *flow = &client->to_client;
     size_t buffer = client->sim->faults.send_buffer;
-    if (client->failed)
-        return client->error ? connection_take_error(client) : -EPIPE;
-    if (flow->fin != FIN_NONE)
-        return -EPIPE;
+    int broken = connection_broken(client);
+    if (broken)
+        return broken;
     if (flow->unacknowledged >= buffer)
         return 0;
     if (bytes.size > buffer - flow->unacknowledged)
@@ -88,6 +117,54 @@ static int64_t connection_take(struct descriptor *descriptor, struct slice bytes
     else
         flow_send(flow, bytes);
     return (int64_t)bytes.size;
+}
+
+/* All parts as one packet; to be freed. */
+static struct bytes packet_of(const struct send_op *op)
+{
+    struct bytes packet = {0};
+    for (unsigned i = 0; i < op->part_count; i++)
+        sim_append(&packet, slice_of(op->parts[i].iov_base, op->parts[i].iov_len));
+    return packet;
+}
+
+/* Whether the sender's buffer has room for this packet; one that is too long for it goes alone. */
+static bool packet_fits(const struct sim_client *client, size_t size)
+{
+    size_t used = client->to_client.unacknowledged;
+    return used == 0 || used + flow_packet_room(size) <= client->sim->faults.send_buffer;
+}
+
+/* Let a packet leave, if it may now: how many bytes, 0, or -errno. */
+static int64_t packet_take(struct sim_client *client, struct slice packet)
+{
+    int broken = packet.size > PACKET_MAX ? -EMSGSIZE : connection_broken(client);
+    if (broken || !packet_fits(client, packet.size))
+        return broken;
+    if (client->to_client.dead) /* the client has gone, and its reset is on its way */
+        client->to_client.unacknowledged += flow_packet_room(packet.size);
+    else
+        flow_send_packet(&client->to_client, packet);
+    return (int64_t)packet.size;
+}
+
+/* All parts are one packet, which leaves whole, when there is room; chance may have it wait, once.
+ */
+static void packets_output(struct descriptor *descriptor)
+{
+    struct sim_client *client = client_of(descriptor);
+    struct send_op *op = list_item(descriptor->output, struct send_op, op);
+    if (descriptor->part++ == 0 && sim_happens(client->sim, client->sim->faults.short_send)) {
+        sim_try_output(descriptor);
+        return;
+    }
+    struct bytes packet = packet_of(op);
+    int64_t taken = packet_take(client, bytes_slice(&packet));
+    if (taken > 0)
+        op->transferred = packet.size;
+    if (taken != 0 || packet.size == 0)
+        sim_finish(descriptor, &op->op, taken);
+    bytes_free(&packet);
 }
 
 static void connection_close(struct descriptor *descriptor, bool reset)
@@ -110,9 +187,35 @@ static const struct descriptor_table connection_table = {
     .free = connection_free,
 };
 
+static const struct descriptor_table packets_table = {
+    .input = connection_input,
+    .has_input = connection_has_input,
+    .take = connection_take,
+    .output = packets_output,
+    .close = connection_close,
+    .free = connection_free,
+};
+
+static const struct descriptor_table *table_of(const struct sim_client *client)
+{
+    return client->to_server.packets ? &packets_table : &connection_table;
+}
+
+void connection_begin(struct sim_client *client)
+{
+    client->server.table = table_of(client);
+    client->state.accepted = true;
+    list_append(&client->sim->met, &client->waiting);
+}
+
+static bool is_connection(const struct descriptor *descriptor)
+{
+    return descriptor->table == &connection_table || descriptor->table == &packets_table;
+}
+
 int sim_network_shutdown(struct descriptor *descriptor)
 {
-    assert(descriptor->table == &connection_table && "shutdown of what is no connection");
+    assert(is_connection(descriptor) && "shutdown of what is no connection");
     struct sim_client *client = client_of(descriptor);
     if (client->failed)
         return -ENOTCONN;
@@ -123,7 +226,7 @@ int sim_network_shutdown(struct descriptor *descriptor)
 
 int64_t sim_network_unacknowledged(struct descriptor *descriptor)
 {
-    assert(descriptor->table == &connection_table);
+    assert(is_connection(descriptor));
     const struct sim_client *client = client_of(descriptor);
     return client->failed ? -ECONNRESET : (int64_t)client->to_client.unacknowledged;
 }
@@ -170,7 +273,7 @@ static int listening_refuse(struct sim *sim)
 static void listening_deliver(struct sim *sim, struct accept_op *op, struct sim_client *client)
 {
     listening_drop(client);
-    int fd = sim_open(sim, &client->server, &connection_table);
+    int fd = sim_open(sim, &client->server, table_of(client));
     client->state.accepted = true;
     client->state.fd = fd;
     client_changed(client);

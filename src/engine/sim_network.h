@@ -3,7 +3,10 @@
  *
  * A connection is two flows, one each way. A flow holds all bytes that its sender's system has
  * taken and its receiver has not read: first those that have arrived, then those on their way in
- * packets, then those that wait with the sender because the receiver's window is full. */
+ * packets, then those that wait with the sender because the receiver's window is full.
+ *
+ * On a connection of packets (SOCK_SEQPACKET) each packet's length stands before its bytes in the
+ * flow, and they travel and are read whole. */
 #ifndef ENGINE_SIM_NETWORK_H
 #define ENGINE_SIM_NETWORK_H
 
@@ -21,6 +24,7 @@ struct flow {
     int64_t latest_ns;     /* when the last packet on its way arrives */
     enum fin fin;
     bool to_server;
+    bool packets;         /* what is sent in one go arrives in one go */
     bool dead;            /* nothing arrives any more */
     bool receiver_closed; /* what arrives is answered with a reset */
 };
@@ -34,7 +38,7 @@ struct listening {
 struct sim_client {
     struct sim *sim;
     struct list link;    /* among all clients */
-    struct list waiting; /* in the listener's queue */
+    struct list waiting; /* in the listener's queue; or among those met */
     struct listening *listener;
     struct descriptor server; /* the server's end; fd 0 until it is accepted */
     struct flow to_server;
@@ -57,6 +61,12 @@ void server_input(struct sim_client *client);
 void server_output(struct sim_client *client);
 
 void flow_send(struct flow *flow, struct slice bytes);
+/* The same on a connection of packets. */
+void flow_send_packet(struct flow *flow, struct slice packet);
+/* The first packet that has arrived; there is one. */
+struct slice flow_packet_arrived(const struct flow *flow);
+/* How many bytes a packet of this size takes in a flow. */
+size_t flow_packet_room(size_t size);
 /* FIN, after what was sent; once. */
 void flow_end(struct flow *flow);
 /* The receiver has read this much of what arrived. */
@@ -71,6 +81,14 @@ bool flow_is_sound(const struct flow *flow);
 
 /* ---- sim_network.c ---- */
 
+/* The connection of a client and its server's end, which is open, begins. */
+void connection_begin(struct sim_client *client);
+
 struct listening *listening_of(struct descriptor *descriptor);
+
+/* ---- sim_client.c ---- */
+
+/* A client, known to the simulation, without a connection. */
+struct sim_client *client_make(struct sim *sim, bool packets);
 
 #endif

@@ -68,8 +68,8 @@ void sim_try(struct sim *sim, struct op *op)
 
 void sim_try_output(struct descriptor *descriptor)
 {
-    if (descriptor->output && !descriptor->later)
-        sim_try(descriptor->sim, &descriptor->output->op);
+    if (!descriptor->later)
+        sim_try(descriptor->sim, descriptor->output);
 }
 
 void sim_finish(struct descriptor *descriptor, struct op *op, int64_t result)
@@ -147,6 +147,16 @@ void sim_receive(struct engine *engine, struct receive_op *op, int fd)
     input_begin(sim_of(engine), &op->op, fd, OP_RECEIVE);
 }
 
+void sim_read(struct engine *engine, struct receive_op *op, int fd)
+{
+    input_begin(sim_of(engine), &op->op, fd, OP_READ);
+}
+
+void sim_receive_datagrams(struct engine *engine, struct receive_datagrams_op *op, int fd)
+{
+    input_begin(sim_of(engine), &op->op, fd, OP_RECEIVE_DATAGRAMS);
+}
+
 /* ---- output ---- */
 
 static void output_go(struct descriptor *descriptor);
@@ -157,28 +167,36 @@ static void output_resume(void *subject, uint64_t number)
     if (descriptor->writes != number || !descriptor->output || !descriptor->later)
         return;
     descriptor->later = false;
-    if (descriptor->output->op.phase == PHASE_WAITING)
+    if (descriptor->output->phase == PHASE_WAITING)
         output_go(descriptor);
+}
+
+void sim_pause_output(struct descriptor *descriptor, int64_t delay_ns)
+{
+    struct sim *sim = descriptor->sim;
+    descriptor->later = true;
+    sim_at(sim, sim->engine.now_ns + delay_ns, output_resume, descriptor, descriptor->writes);
 }
 
 /* Go on later, though there may be room now. */
 static void output_pause(struct descriptor *descriptor)
 {
-    struct sim *sim = descriptor->sim;
-    if (!descriptor->disk) {
+    if (descriptor->disk)
+        sim_pause_output(descriptor, sim_within(descriptor->sim, descriptor->sim->faults.write_ns));
+    else
         sim_try_output(descriptor);
-        return;
-    }
-    descriptor->later = true;
-    sim_at(sim, sim->engine.now_ns + sim_within(sim, sim->faults.write_ns), output_resume,
-           descriptor, descriptor->writes);
+}
+
+static struct send_op *output_of(struct descriptor *descriptor)
+{
+    return list_item(descriptor->output, struct send_op, op);
 }
 
 /* The bytes to take next: the first part that has any, or as much of it as chance lets through. The
  * parts' array is the owner's: its entries may change, where it begins may not. */
 static struct slice output_next(struct descriptor *descriptor, bool *cut)
 {
-    const struct send_op *op = descriptor->output;
+    const struct send_op *op = output_of(descriptor);
     const struct sim_faults *faults = &descriptor->sim->faults;
     while (descriptor->part < op->part_count && op->parts[descriptor->part].iov_len == 0)
         descriptor->part++;
@@ -195,16 +213,17 @@ static struct slice output_next(struct descriptor *descriptor, bool *cut)
 
 static void output_advance(struct descriptor *descriptor, size_t count)
 {
-    struct iovec *part = &descriptor->output->parts[descriptor->part];
-    descriptor->output->transferred += count;
+    struct send_op *op = output_of(descriptor);
+    struct iovec *part = &op->parts[descriptor->part];
+    op->transferred += count;
     part->iov_base = (uint8_t *)part->iov_base + count;
     part->iov_len -= count;
 }
 
 /* Let as much leave as may: until all has, there is no room, or chance says stop. */
-static void output_go(struct descriptor *descriptor)
+static void bytes_go(struct descriptor *descriptor)
 {
-    struct send_op *op = descriptor->output;
+    struct send_op *op = output_of(descriptor);
     for (;;) {
         bool cut = false;
         struct slice next = output_next(descriptor, &cut);
@@ -225,36 +244,73 @@ static void output_go(struct descriptor *descriptor)
     }
 }
 
-static bool output_begin(struct sim *sim, struct send_op *op, int fd, enum op_kind kind)
+static void output_go(struct descriptor *descriptor)
+{
+    if (descriptor->table->output)
+        descriptor->table->output(descriptor);
+    else
+        bytes_go(descriptor);
+}
+
+static struct descriptor *output_begin(struct sim *sim, struct op *op, int fd, enum op_kind kind)
 {
     struct descriptor *descriptor = sim_descriptor(sim, fd);
-    assert(descriptor->table->take && "nothing can be sent here");
     assert(!descriptor->output && "two outputs on a descriptor");
-    assert(op->part_count <= SEND_PARTS_MAX);
-    op_begin(descriptor, &op->op, kind);
-    op->transferred = 0;
+    op_begin(descriptor, op, kind);
     descriptor->output = op;
     descriptor->part = 0;
     descriptor->writes++;
     descriptor->later = false;
+    return descriptor;
+}
+
+/* Begin to let leave what was submitted: whether it is over already. */
+static bool output_first(struct descriptor *descriptor)
+{
+    struct sim *sim = descriptor->sim;
+    struct op *op = descriptor->output;
     if (descriptor->disk && sim_happens(sim, sim->faults.write_later))
         output_pause(descriptor);
     else
         output_go(descriptor);
-    if (op->op.phase != PHASE_DUE || sim_happens(sim, sim->faults.send_later))
+    if (op->phase != PHASE_DUE || sim_happens(sim, sim->faults.send_later))
         return false;
-    op_release(descriptor, &op->op);
+    op_release(descriptor, op);
     return true;
+}
+
+static bool send_begin(struct sim *sim, struct send_op *op, int fd, enum op_kind kind)
+{
+    struct descriptor *descriptor = output_begin(sim, &op->op, fd, kind);
+    assert(descriptor->table->take && "nothing can be sent here");
+    op->transferred = 0;
+    return output_first(descriptor);
 }
 
 bool sim_send(struct engine *engine, struct send_op *op, int fd)
 {
-    return output_begin(sim_of(engine), op, fd, OP_SEND);
+    return send_begin(sim_of(engine), op, fd, OP_SEND);
 }
 
 bool sim_write(struct engine *engine, struct write_op *op, int fd)
 {
-    return output_begin(sim_of(engine), &op->send, fd, OP_WRITE);
+    return send_begin(sim_of(engine), &op->send, fd, OP_WRITE);
+}
+
+bool sim_send_datagrams(struct engine *engine, struct send_datagrams_op *op, int fd)
+{
+    struct descriptor *descriptor = output_begin(sim_of(engine), &op->op, fd, OP_SEND_DATAGRAMS);
+    assert(descriptor->table->output && "no datagrams can be sent here");
+    op->handled = 0;
+    return output_first(descriptor);
+}
+
+/* Always told by done. */
+void sim_reach(struct engine *engine, struct connect_op *op, int fd)
+{
+    struct descriptor *descriptor = output_begin(sim_of(engine), &op->op, fd, OP_CONNECT);
+    assert(descriptor->table->output && "no socket to connect");
+    output_go(descriptor);
 }
 
 /* ---- sync ---- */

@@ -32,6 +32,9 @@ struct descriptor_table {
     bool (*has_input)(struct descriptor *descriptor);
     /* Take bytes: how many now (0: none for the moment, sim_try is called later), or -errno. */
     int64_t (*take)(struct descriptor *descriptor, struct slice bytes);
+    /* Let as much of the output leave as may: where it is no stream of bytes. NULL: take is used.
+     */
+    void (*output)(struct descriptor *descriptor);
     /* Sync: 0 or -errno. */
     int (*sync)(struct descriptor *descriptor);
     void (*close)(struct descriptor *descriptor, bool reset);
@@ -48,10 +51,10 @@ struct descriptor {
     bool later;      /* its write waits for its time, not for room */
     uint64_t writes; /* how many outputs were submitted: which of them an event means */
     uint64_t syncs;
-    struct op *input;       /* the active accept or receive, or NULL */
-    struct send_op *output; /* the active send or write, or NULL */
-    unsigned part;          /* the output's part that leaves */
-    struct op *sync;        /* the active sync, or NULL */
+    struct op *input;  /* the active accept or receive, or NULL */
+    struct op *output; /* the active send, write or connect, or NULL */
+    unsigned part;     /* the output's part that leaves */
+    struct op *sync;   /* the active sync, or NULL */
 };
 
 struct sim {
@@ -75,6 +78,7 @@ struct sim {
     size_t descriptor_count;
     size_t descriptor_room;
     struct list clients; /* every client there ever was */
+    struct list met;     /* clients that the engine's sockets connected to, not yet told of */
     uint16_t next_port;
 };
 
@@ -129,6 +133,8 @@ struct descriptor *sim_descriptor_ever(const struct sim *sim, int fd);
 /* An operation may have a result now: it is tried in this pass or the next one. NULL is allowed. */
 void sim_try(struct sim *sim, struct op *op);
 void sim_try_output(struct descriptor *descriptor);
+/* The output goes on so much later, whatever is tried before. */
+void sim_pause_output(struct descriptor *descriptor, int64_t delay_ns);
 
 /* An operation is over; done is called in a pass to come, and until then it keeps its slot. */
 void sim_finish(struct descriptor *descriptor, struct op *op, int64_t result);
@@ -141,8 +147,12 @@ bool sim_run_due(struct sim *sim);
 /* The engine's table. */
 void sim_accept(struct engine *engine, struct accept_op *op, int fd);
 void sim_receive(struct engine *engine, struct receive_op *op, int fd);
+void sim_read(struct engine *engine, struct receive_op *op, int fd);
+void sim_receive_datagrams(struct engine *engine, struct receive_datagrams_op *op, int fd);
 bool sim_send(struct engine *engine, struct send_op *op, int fd);
 bool sim_write(struct engine *engine, struct write_op *op, int fd);
+bool sim_send_datagrams(struct engine *engine, struct send_datagrams_op *op, int fd);
+void sim_reach(struct engine *engine, struct connect_op *op, int fd); /* connect */
 bool sim_sync(struct engine *engine, struct sync_op *op, int fd);
 void sim_cancel(struct engine *engine, struct op *op);
 

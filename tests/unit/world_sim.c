@@ -9,13 +9,18 @@
 
 #include <stdlib.h>
 
-#define CLIENTS_MOST 2048
+#define CLIENTS_MOST        2048
+#define CORRESPONDENTS_MOST 64
+
+static const struct world_table world_sim_unix;
 
 struct sim_world {
     struct world world;
     struct sim_client *clients[CLIENTS_MOST];
     bool silent[CLIENTS_MOST]; /* does not read */
     int count;
+    struct sim_correspondent *correspondents[CORRESPONDENTS_MOST];
+    int correspondent_count;
 };
 
 static struct sim_world *world_of(struct world *world)
@@ -55,7 +60,7 @@ static struct world *create(uint64_t seed)
     struct sim_world *world = calloc(1, sizeof *world);
     if (!world)
         abort();
-    world->world.table = &world_sim;
+    world->world.table = seed % 2 ? &world_sim : &world_sim_unix;
     world->world.engine = engine_sim_create(seed);
     if (seed > 1) /* the first world is perfect */
         choose_faults(world->world.engine);
@@ -73,13 +78,18 @@ static void destroy(struct world **world)
     free(gone);
 }
 
-static int connect_client(struct world *world)
+static int keep_client(struct world *world, struct sim_client *client)
 {
     struct sim_world *here = world_of(world);
     if (here->count == CLIENTS_MOST)
         abort();
-    here->clients[here->count] = sim_connect(world->engine, world->listener);
+    here->clients[here->count] = client;
     return here->count++;
+}
+
+static int connect_client(struct world *world)
+{
+    return keep_client(world, sim_connect(world->engine, world->listener));
 }
 
 static size_t client_send(struct world *world, int client, const void *bytes, size_t size)
@@ -170,26 +180,175 @@ static void stream_gone(struct world *world, int fd)
     sim_stream_leave(world->engine, fd);
 }
 
-const struct world_table world_sim = {
-    .name = "sim",
-    .resets = true,
-    .threads = false,
-    .kernel = false,
-    .seeds = 100,
-    .create = create,
-    .destroy = destroy,
-    .connect = connect_client,
-    .client_send = client_send,
-    .client_receive = client_receive,
-    .client_end = client_end,
-    .client_read = client_read,
-    .client_shutdown = client_shutdown,
-    .client_reset = client_reset,
-    .client_close = client_close,
-    .file = file,
-    .file_content = file_content,
-    .full = full,
-    .stream = stream,
-    .stream_read = stream_read,
-    .stream_gone = stream_gone,
-};
+static int packets(struct world *world, int *client)
+{
+    int fd;
+    *client = keep_client(world, sim_packets(world->engine, &fd));
+    return fd;
+}
+
+/* ---- datagrams ---- */
+
+static int udp_open(struct world *world)
+{
+    return sim_datagrams(world->engine, SIM_UDP);
+}
+
+static int unix_open(struct world *world)
+{
+    return sim_datagrams(world->engine, SIM_UNIX);
+}
+
+static struct sim_correspondent *correspondent_at(struct world *world, int correspondent)
+{
+    return world_of(world)->correspondents[correspondent];
+}
+
+static int correspondent(struct world *world, int fd, bool named)
+{
+    struct sim_world *here = world_of(world);
+    if (here->correspondent_count == CORRESPONDENTS_MOST)
+        abort();
+    here->correspondents[here->correspondent_count] =
+        sim_correspondent(world->engine, fd, named ? SIM_NEAR : SIM_NAMELESS);
+    return here->correspondent_count++;
+}
+
+static bool say(struct world *world, int number, const void *bytes, size_t size)
+{
+    struct local_address here = {.family = AF_INET, .interface = 1, .address = {127, 0, 0, 1}};
+    return sim_correspondent_send(correspondent_at(world, number), slice_of(bytes, size), here);
+}
+
+static int64_t hear(struct world *world, int number, void *bytes, size_t size)
+{
+    struct sim_letter letter;
+    if (!sim_correspondent_read(correspondent_at(world, number), &letter))
+        return -1;
+    if (letter.bytes.size < size)
+        size = letter.bytes.size;
+    if (size > 0)
+        memcpy(bytes, letter.bytes.data, size);
+    return (int64_t)letter.bytes.size;
+}
+
+static struct place place(struct world *world, int number)
+{
+    return sim_correspondent_place(correspondent_at(world, number));
+}
+
+/* Port 0. */
+static struct place udp_nowhere(struct world *world)
+{
+    (void)world;
+    struct place place = {.size = sizeof place.ipv4};
+    place.ipv4.sin_family = AF_INET;
+    return place;
+}
+
+static struct place unix_nowhere(struct world *world)
+{
+    (void)world;
+    struct place place = {.size = sizeof place.local};
+    place.local.sun_family = AF_UNIX;
+    return place;
+}
+
+static const struct world_datagrams udp = {.largest = 65507,
+                                           .nameless = false,
+                                           .full_is_error = false,
+                                           .open = udp_open,
+                                           .correspondent = correspondent,
+                                           .say = say,
+                                           .hear = hear,
+                                           .place = place,
+                                           .nowhere = udp_nowhere};
+
+static const struct world_datagrams unixgram = {.largest = PACKET_MAX,
+                                                .nameless = true,
+                                                .full_is_error = true,
+                                                .open = unix_open,
+                                                .correspondent = correspondent,
+                                                .say = say,
+                                                .hear = hear,
+                                                .place = place,
+                                                .nowhere = unix_nowhere};
+
+/* ---- connecting ---- */
+
+static int meeting(struct world *world, struct place *to, enum sim_place_kind kind)
+{
+    *to = sim_place(kind);
+    return sim_socket(world->engine);
+}
+
+static int meeting_taken(struct world *world, struct place *to)
+{
+    return meeting(world, to, SIM_TAKES);
+}
+
+static int meeting_refused(struct world *world, struct place *to)
+{
+    return meeting(world, to, SIM_REFUSES);
+}
+
+static int meeting_unanswered(struct world *world, struct place *to)
+{
+    return meeting(world, to, SIM_SILENT);
+}
+
+static int met(struct world *world)
+{
+    struct sim_client *client = sim_met(world->engine);
+    return client ? keep_client(world, client) : -1;
+}
+
+static const struct world_meetings meetings = {.open = meeting_taken,
+                                               .refused = meeting_refused,
+                                               .unanswered = meeting_unanswered,
+                                               .met = met};
+
+/* ---- sources ---- */
+
+static int source_pipe(struct world *world)
+{
+    return sim_source(world->engine);
+}
+
+static size_t source_write(struct world *world, int fd, const void *bytes, size_t size)
+{
+    sim_source_write(world->engine, fd, slice_of(bytes, size));
+    return size;
+}
+
+static void source_end(struct world *world, int fd)
+{
+    sim_source_end(world->engine, fd);
+}
+
+static int source_file(struct world *world, const void *bytes, size_t size)
+{
+    int fd = sim_source(world->engine);
+    sim_source_write(world->engine, fd, slice_of(bytes, size));
+    sim_source_end(world->engine, fd);
+    return fd;
+}
+
+static const struct world_sources sources = {
+    .pipe = source_pipe, .write = source_write, .end = source_end, .file = source_file};
+
+/* A world's hooks; every second has Unix sockets of datagrams. */
+#define WORLD(datagrams_of_it)                                                                     \
+    {                                                                                              \
+        .name = "sim", .resets = true, .threads = false, .kernel = false, .seeds = 100,            \
+        .create = create, .destroy = destroy, .connect = connect_client,                           \
+        .client_send = client_send, .client_receive = client_receive, .client_end = client_end,    \
+        .client_read = client_read, .client_shutdown = client_shutdown,                            \
+        .client_reset = client_reset, .client_close = client_close, .file = file,                  \
+        .file_content = file_content, .full = full, .stream = stream, .stream_read = stream_read,  \
+        .stream_gone = stream_gone, .packets = packets, .meetings = &meetings,                     \
+        .sources = &sources, .datagrams = &(datagrams_of_it),                                      \
+    }
+
+const struct world_table world_sim = WORLD(udp);
+static const struct world_table world_sim_unix = WORLD(unixgram);
