@@ -12,10 +12,21 @@
 
 #define STEPS_MAX 5000 /* passes, of 2 ms at most, until something that must happen has */
 
-/* One pass: of 2 ms at most, or as long as it takes. */
+/* One pass: of 2 ms at most, or as long as it takes. Where the test is run for those who wait
+ * elsewhere: a pass that does not wait, when engine_patience or engine_descriptor say that it is
+ * time for one, and none otherwise. */
 void step(struct world *world);
 void step_patiently(struct world *world);
 void steps(struct world *world, unsigned count);
+
+/* For helpers that call the engine themselves: between these no done may be called, which each done
+ * asserts with the third. */
+void call_begins(void);
+void call_ends(void);
+void assert_within_a_pass(void);
+
+/* Passes so far. */
+unsigned pass_count(void);
 
 /* Passes until the condition holds; fails when it never does. */
 #define UNTIL(world, condition)                                                                    \
@@ -105,7 +116,7 @@ struct contract {
     }
 #define CONTRACTS_MAX 64
 
-/* Run them all: what main returns. */
+/* Run them all, where the engine has a descriptor also waiting elsewhere: what main returns. */
 int contracts_run(const struct contract *contracts, size_t count);
 
 #endif

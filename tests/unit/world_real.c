@@ -4,7 +4,7 @@
  * Clients are sockets of this process, used without blocking between the passes. They connect while
  * the listener's queue has room, which takes no accept. Buffers are kept small, so that a client
  * that does not read is noticed soon. Whatever the system refuses aborts: the test cannot go on. */
-#include "engine_world.h"
+#include "world_real.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,39 +17,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX   1200
-#define STREAMS_MAX   16
-#define LISTEN_QUEUE  2000
-#define SOCKET_BUFFER (32 * 1024) /* bytes */
+#define LISTEN_QUEUE 2000
 
-struct client {
-    int fd; /* -1: it has gone */
-    bool deaf;
-    enum client_end end;
-};
-
-struct stream {
-    int write_fd; /* the engine's */
-    int read_fd;  /* ours; -1: the reader has gone */
-};
-
-struct world_real {
-    struct world world;
-    struct sockaddr_storage address; /* of the listener */
-    socklen_t address_size;
-    struct client clients[CLIENTS_MAX];
-    int client_count;
-    struct stream streams[STREAMS_MAX];
-    int stream_count;
-};
-
-static struct world_real *real_of(struct world *world)
+struct world_real *real_of(struct world *world)
 {
     return list_item(world, struct world_real, world);
 }
 
-/* What the system said, which must not be an error. */
-static int must(int result, const char *what)
+int must(int result, const char *what)
 {
     if (result < 0) {
         perror(what);
@@ -58,9 +33,32 @@ static int must(int result, const char *what)
     return result;
 }
 
-static void set_number(int fd, int name, int value)
+void set_number(int fd, int name, int value)
 {
     must(setsockopt(fd, SOL_SOCKET, name, &value, sizeof value), "setsockopt");
+}
+
+int real_socket(struct world *world, int type)
+{
+    int family = real_of(world)->place.any.sa_family;
+    return must(socket(family, type | SOCK_CLOEXEC, 0), "socket");
+}
+
+struct place place_of(int fd)
+{
+    struct place place = {.size = sizeof(struct sockaddr_un)};
+    must(getsockname(fd, &place.any, &place.size), "getsockname");
+    return place;
+}
+
+/* A Unix address of the family alone makes the system choose an abstract name. */
+void bind_anywhere(int fd, int family)
+{
+    struct place place = {.size = sizeof place.ipv4, .ipv4.sin_family = AF_INET};
+    place.ipv4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (family == AF_UNIX)
+        place = (struct place){.size = sizeof place.any.sa_family, .any.sa_family = AF_UNIX};
+    must(bind(fd, &place.any, place.size), "bind");
 }
 
 /* ---- making and freeing ---- */
@@ -74,19 +72,18 @@ static void raise_limit(void)
     must(setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
 }
 
-static void listen_on(struct world_real *real, const struct sockaddr *address, socklen_t size)
+static void listen_on(struct world_real *real, int family)
 {
-    int fd =
-        must(socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
+    real->place.any.sa_family = (sa_family_t)family;
+    int fd = real_socket(&real->world, SOCK_STREAM | SOCK_NONBLOCK);
     set_number(fd, SO_SNDBUF, SOCKET_BUFFER);
-    must(bind(fd, address, size), "bind");
+    bind_anywhere(fd, family);
     must(listen(fd, LISTEN_QUEUE), "listen");
-    real->address_size = sizeof real->address;
-    must(getsockname(fd, (struct sockaddr *)&real->address, &real->address_size), "getsockname");
+    real->place = place_of(fd);
     real->world.listener = fd;
 }
 
-static struct world_real *create(const struct world_table *table)
+static struct world *create(const struct world_table *table, int family)
 {
     raise_limit();
     signal(SIGPIPE, SIG_IGN);
@@ -100,30 +97,24 @@ static struct world_real *create(const struct world_table *table)
         fprintf(stderr, "no world: %s\n", error.text);
         abort();
     }
-    return real;
+    real->meeting = -1;
+    listen_on(real, family);
+    return &real->world;
 }
 
 static struct world *create_tcp(uint64_t seed)
 {
     (void)seed;
-    struct world_real *real = create(&world_tcp);
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    listen_on(real, (struct sockaddr *)&address, sizeof address);
-    return &real->world;
+    return create(&world_tcp, AF_INET);
 }
 
-/* An address of the family alone makes the system choose an abstract name. */
 static struct world *create_unix(uint64_t seed)
 {
     (void)seed;
-    struct world_real *real = create(&world_unix);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    listen_on(real, (struct sockaddr *)&address, sizeof address.sun_family);
-    return &real->world;
+    return create(&world_unix, AF_UNIX);
 }
 
-static void close_ours(int *fd)
+void close_ours(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
@@ -137,7 +128,12 @@ static void destroy(struct world **world)
     for (int i = 0; i < real->client_count; i++)
         close_ours(&real->clients[i].fd);
     for (int i = 0; i < real->stream_count; i++)
-        close_ours(&real->streams[i].read_fd);
+        close_ours(&real->streams[i].ours);
+    for (int i = 0; i < real->correspondent_count; i++)
+        close_ours(&real->correspondents[i].fd);
+    for (int i = 0; i < real->other_count; i++)
+        close_ours(&real->others[i]);
+    close_ours(&real->meeting);
     if (real->world.listener >= 0)
         engine_close(real->world.engine, real->world.listener, false);
     engine_destroy(&real->world.engine);
@@ -151,17 +147,22 @@ static struct client *client_of(struct world *world, int client)
     return &real_of(world)->clients[client];
 }
 
-static int client_connect(struct world *world)
+int add_client(struct world *world, int fd)
 {
     struct world_real *real = real_of(world);
     if (real->client_count == CLIENTS_MAX)
         abort();
-    int family = real->address.ss_family;
-    int fd = must(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-    set_number(fd, SO_RCVBUF, SOCKET_BUFFER);
-    must(connect(fd, (struct sockaddr *)&real->address, real->address_size), "connect");
     real->clients[real->client_count].fd = fd;
     return real->client_count++;
+}
+
+static int client_connect(struct world *world)
+{
+    const struct place *place = &real_of(world)->place;
+    int fd = real_socket(world, SOCK_STREAM);
+    set_number(fd, SO_RCVBUF, SOCKET_BUFFER);
+    must(connect(fd, &place->any, place->size), "connect");
+    return add_client(world, fd);
 }
 
 static size_t client_send(struct world *world, int client, const void *bytes, size_t size)
@@ -233,36 +234,49 @@ static int full(struct world *world)
     return must(open("/dev/full", O_WRONLY | O_CLOEXEC), "/dev/full");
 }
 
-static int stream(struct world *world)
+void add_stream(struct world *world, int engines, int ours)
 {
     struct world_real *real = real_of(world);
-    int ends[2];
     if (real->stream_count == STREAMS_MAX)
         abort();
+    real->streams[real->stream_count++] = (struct stream){.engines = engines, .ours = ours};
+}
+
+int add_other(struct world *world, int fd)
+{
+    struct world_real *real = real_of(world);
+    if (real->other_count == OTHERS_MAX)
+        abort();
+    return real->others[real->other_count++] = fd;
+}
+
+static int stream(struct world *world)
+{
+    int ends[2];
     must(pipe2(ends, O_NONBLOCK | O_CLOEXEC), "pipe2");
-    real->streams[real->stream_count++] = (struct stream){.read_fd = ends[0], .write_fd = ends[1]};
+    add_stream(world, ends[1], ends[0]);
     return ends[1];
 }
 
 /* The last stream of that number: an earlier one was closed, and its number used again. */
-static struct stream *stream_of(struct world *world, int fd)
+struct stream *stream_of(struct world *world, int fd)
 {
     struct world_real *real = real_of(world);
     for (int i = real->stream_count; i-- > 0;)
-        if (real->streams[i].write_fd == fd)
+        if (real->streams[i].engines == fd)
             return &real->streams[i];
     abort();
 }
 
 static size_t stream_read(struct world *world, int fd, void *bytes, size_t size)
 {
-    ssize_t got = read(stream_of(world, fd)->read_fd, bytes, size);
+    ssize_t got = read(stream_of(world, fd)->ours, bytes, size);
     return got > 0 ? (size_t)got : 0;
 }
 
 static void stream_gone(struct world *world, int fd)
 {
-    close_ours(&stream_of(world, fd)->read_fd);
+    close_ours(&stream_of(world, fd)->ours);
 }
 
 const struct world_table world_tcp = {
@@ -287,6 +301,9 @@ const struct world_table world_tcp = {
     .stream = stream,
     .stream_read = stream_read,
     .stream_gone = stream_gone,
+    .datagrams = &real_datagrams,
+    .meetings = &real_meetings,
+    .sources = &real_sources,
 };
 
 /* Unix sockets have no reset to ask for. */
@@ -311,4 +328,8 @@ const struct world_table world_unix = {
     .stream = stream,
     .stream_read = stream_read,
     .stream_gone = stream_gone,
+    .packets = real_packets,
+    .datagrams = &real_unix_datagrams,
+    .meetings = &real_meetings,
+    .sources = &real_sources,
 };
