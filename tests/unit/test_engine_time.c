@@ -1,11 +1,14 @@
-/* test_engine_time.c: the contract of engine.h about waiting: timers, wake, the clock.
+/* test_engine_time.c: the contract of engine.h about waiting: timers, wake, the clock, waiting
+ * elsewhere.
  *
  * It runs in the same worlds as test_engine_contract.c. */
 #include "engine_side.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -147,6 +150,117 @@ static void tells_the_time(struct world *world)
     assert_true(engine_random(world->engine) != chance);
 }
 
+/* ---- waiting elsewhere ---- */
+
+static bool patient(const struct world *world)
+{
+    return world->engine->table->patience;
+}
+
+/* Nothing is to be done, and nobody is told that there is. */
+static void assert_quiet(struct world *world)
+{
+    struct pollfd descriptor = {.fd = engine_descriptor(world->engine), .events = POLLIN};
+    assert_int_equal(engine_patience(world->engine), -1);
+    if (descriptor.fd >= 0)
+        assert_int_equal(poll(&descriptor, 1, 0), 0);
+}
+
+/* As somebody's own loop does: passes while there is anything to do now. */
+static void settle(struct world *world)
+{
+    struct pollfd descriptor = {.fd = engine_descriptor(world->engine), .events = POLLIN};
+    for (unsigned tries = 0;
+         engine_patience(world->engine) == 0 || (descriptor.fd >= 0 && poll(&descriptor, 1, 0) > 0);
+         tries++) {
+        assert_true(tries < STEPS_MAX);
+        assert_int_equal(engine_pass(world->engine, 0), 0);
+    }
+}
+
+static void is_patient_until_the_next_timer(struct world *world)
+{
+    struct alarm near, far;
+    if (!patient(world))
+        return;
+    settle(world);
+    assert_quiet(world);
+    set_alarm(&far, world, 1000000 * (int64_t)MILLI_NS);
+    assert_true(engine_patience(world->engine) > 900000 * (int64_t)MILLI_NS);
+    assert_true(engine_patience(world->engine) <= 1000000 * (int64_t)MILLI_NS);
+    set_alarm(&near, world, -MILLI_NS);
+    assert_int_equal(engine_patience(world->engine), 0);
+    settle(world);
+    assert_int_equal(near.fired, 1);
+    assert_true(engine_patience(world->engine) > 900000 * (int64_t)MILLI_NS);
+    engine_timer_stop(world->engine, &far.timer);
+    assert_quiet(world);
+}
+
+static void is_impatient_with_what_is_due(struct world *world)
+{
+    struct side side;
+    if (!patient(world))
+        return;
+    side_open(&side, world);
+    settle(world);
+    side_cancel(&side, &side.receive.op);
+    assert_int_equal(engine_patience(world->engine), 0);
+    settle(world);
+    assert_int_equal(side.endings, 1);
+    side_close(&side);
+}
+
+static void is_quiet_when_all_is_done(struct world *world)
+{
+    struct side side;
+    if (!patient(world))
+        return;
+    int client = side_open(&side, world);
+    uint8_t *said = noise(1000000);
+    client_says(world, client, said, 1000000);
+    UNTIL(world, side.bytes.size == 1000000);
+    side_send(&side, "thank you", 9);
+    client_hears(world, client, "thank you", 9);
+    steps(world, 10);
+    settle(world);
+    assert_quiet(world);
+    engine_wake(world->engine);
+    engine_wake(world->engine);
+    steps(world, 2);
+    assert_quiet(world);
+    world->table->client_close(world, client);
+    UNTIL(world, side.endings == 1);
+    settle(world);
+    assert_quiet(world);
+    side_close(&side);
+    free(said);
+}
+
+static void assert_readable(struct world *world)
+{
+    struct pollfd descriptor = {.fd = engine_descriptor(world->engine), .events = POLLIN};
+    assert_int_equal(poll(&descriptor, 1, 10000), 1);
+}
+
+/* A wake is not lost between asking for patience and waiting; the descriptor stays readable until
+ * the pass that sees it. */
+static void tells_of_a_wake_elsewhere(struct world *world)
+{
+    if (!patient(world) || engine_descriptor(world->engine) < 0)
+        return;
+    settle(world);
+    for (int i = 0; i < 50; i++) {
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, wake_from_afar, world->engine), 0);
+        assert_readable(world);
+        pthread_join(thread, NULL);
+        assert_readable(world);
+        assert_int_equal(engine_pass(world->engine, 0), 0);
+        assert_quiet(world);
+    }
+}
+
 static const struct contract contracts[] = {
     CONTRACT(fires_timers_in_order),
     CONTRACT(fires_a_timer_of_the_past),
@@ -155,6 +269,10 @@ static const struct contract contracts[] = {
     CONTRACT(does_not_sleep_on_news),
     CONTRACT(is_woken_by_another_thread),
     CONTRACT(tells_the_time),
+    CONTRACT(is_patient_until_the_next_timer),
+    CONTRACT(is_impatient_with_what_is_due),
+    CONTRACT(is_quiet_when_all_is_done),
+    CONTRACT(tells_of_a_wake_elsewhere),
 };
 
 int main(void)
