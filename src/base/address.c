@@ -1,12 +1,14 @@
 /* address.c: an address is a kind with a colon, or none, and then what that kind is told: a host
- * and a port, a path, a number.
+ * and a port, a path, a number, a name.
  *
  * What is no address is answered with the address that was probably meant: brackets around IPv6, a
- * colon in front of the port, unix: before a path. Kinds that are known but not built yet say so.
+ * colon in front of the port, unix: before a path, udp where upd stands. A kind that is known but
+ * not built yet says so.
  * Nothing is looked up here: whether a host exists is seen when its socket is opened. */
 #include "base/address.h"
 
 #include "base/escape.h"
+#include "base/nearest.h"
 #include "base/units.h"
 
 #include <arpa/inet.h>
@@ -14,11 +16,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The longest name of a descriptor that a service manager hands in. */
+#define NAME_SIZE_MAX 255
 
 /* An address being read. */
 struct reading {
     struct address *address;
-    const char *text; /* all of it, for sentences */
+    const struct kind *kind; /* NULL: none is named */
+    const char *text;        /* all of it, for sentences */
     struct error *error;
 };
 
@@ -28,7 +37,25 @@ typedef int rest_reader(struct reading *reading, const char *rest);
 struct kind {
     const char *name;
     rest_reader *read; /* NULL: not built yet */
+    enum address_kind kind;
     enum address_family family;
+};
+
+static rest_reader read_host_and_port, read_path, read_descriptor, read_name;
+
+static const struct kind kinds[] = {
+    {"tcp", read_host_and_port, ADDRESS_TCP, FAMILY_ANY},
+    {"tcp4", read_host_and_port, ADDRESS_TCP, FAMILY_IPV4},
+    {"tcp6", read_host_and_port, ADDRESS_TCP, FAMILY_IPV6},
+    {"udp", read_host_and_port, ADDRESS_UDP, FAMILY_ANY},
+    {"udp4", read_host_and_port, ADDRESS_UDP, FAMILY_IPV4},
+    {"udp6", read_host_and_port, ADDRESS_UDP, FAMILY_IPV6},
+    {"unix", read_path, ADDRESS_UNIX, FAMILY_ANY},
+    {"unixgram", read_path, ADDRESS_UNIXGRAM, FAMILY_ANY},
+    {"unixpacket", read_path, ADDRESS_UNIXPACKET, FAMILY_ANY},
+    {"fd", read_descriptor, ADDRESS_DESCRIPTOR, FAMILY_ANY},
+    {"systemd", read_name, ADDRESS_SYSTEMD, FAMILY_ANY},
+    {"tls", NULL, ADDRESS_TCP, FAMILY_ANY},
 };
 
 static int refuse(const struct reading *reading, const char *format, ...)
@@ -52,7 +79,57 @@ static const char *shown_part(char *to, size_t size, const char *text, size_t le
     return escape_string(to, size, slice_of(text, length));
 }
 
-/* ---- TCP ---- */
+/* ---- kinds ---- */
+
+/* The kind of this name, or NULL. */
+static const struct kind *find_kind(struct slice name)
+{
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        if (slice_equal(slice_of_text(kinds[i].name), name))
+            return &kinds[i];
+    return NULL;
+}
+
+/* "tcp, tcp4, ... and systemd": those that are built. */
+static const char *list_kinds(char *to, size_t size)
+{
+    size_t used = 0, built = 0;
+    while (built < COUNT(kinds) && kinds[built].read)
+        built++;
+    for (size_t i = 0; i < built && used < size; i++) {
+        const char *before = i == 0 ? "" : i + 1 < built ? ", " : " and ";
+        used += (size_t)snprintf(to + used, size - used, "%s%s", before, kinds[i].name);
+    }
+    return to;
+}
+
+/* The built kind that is meant by one who slipped, or NULL. */
+static const struct kind *nearest_kind(struct slice name)
+{
+    const struct kind *nearest = NULL;
+    unsigned fewest = nearest_slips_allowed(name.size) + 1;
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        unsigned slips = nearest_slips(slice_of_text(kinds[i].name), name);
+        if (kinds[i].read && slips < fewest) {
+            fewest = slips;
+            nearest = &kinds[i];
+        }
+    }
+    return nearest;
+}
+
+/* What stands before the first colon is no kind, and no host either. */
+static int refuse_kind(const struct reading *reading, struct slice name)
+{
+    char shown[64], list[128];
+    const struct kind *nearest = nearest_kind(name);
+    escape_string(shown, sizeof(shown), name);
+    return refuse(reading, "%s is no kind of address; %s%s%sthere are %s", *shown ? shown : "this",
+                  nearest ? "the nearest is " : "", nearest ? nearest->name : "",
+                  nearest ? "; " : "", list_kinds(list, sizeof(list)));
+}
+
+/* ---- TCP and UDP ---- */
 
 static bool is_ipv4(const char *host)
 {
@@ -126,22 +203,22 @@ static int read_bracketed(struct reading *reading, const char *rest)
 /* More than one colon, and no brackets. */
 static int refuse_colons(const struct reading *reading, const char *rest)
 {
-    char all[64], host[64], first[64];
+    char all[64], host[64];
     int64_t port;
     const char *last = strrchr(rest, ':');
+    bool whole = is_ipv6(rest, strlen(rest));
     shown_part(all, sizeof(all), rest, strlen(rest));
     shown_part(host, sizeof(host), rest, (size_t)(last - rest));
-    if (is_ipv6(rest, (size_t)(last - rest)) && units_count(last + 1, 65535, &port)) {
-        if (!is_ipv6(rest, strlen(rest)))
-            return refuse(reading, "IPv6 stands in brackets; [%s]:%s", host, last + 1);
-        return refuse(reading, "IPv6 stands in brackets; [%s]:PORT or [%s]:%s", all, host,
-                      last + 1);
-    }
-    if (is_ipv6(rest, strlen(rest)))
+    if (is_ipv6(rest, (size_t)(last - rest)) && units_count(last + 1, 65535, &port))
+        return whole ? refuse(reading, "IPv6 stands in brackets; [%s]:PORT or [%s]:%s", all, host,
+                              last + 1)
+                     : refuse(reading, "IPv6 stands in brackets; [%s]:%s", host, last + 1);
+    if (whole)
         return refuse(reading, "IPv6 stands in brackets; [%s]:PORT", all);
-    shown_part(first, sizeof(first), rest, strcspn(rest, ":"));
-    return refuse(reading, "%s is no kind of address; there are tcp, tcp4, tcp6, unix and fd",
-                  *first ? first : "this");
+    if (reading->kind)
+        return refuse(reading, "not an address; %s:HOST:PORT, for example %s:localhost:9999",
+                      reading->kind->name, reading->kind->name);
+    return refuse_kind(reading, slice_of(rest, strcspn(rest, ":")));
 }
 
 /* No colon, and no port. */
@@ -163,11 +240,16 @@ static int refuse_word(const struct reading *reading, const char *rest)
     return refuse(reading, "not an address; HOST:PORT, for example %s:9999", shown);
 }
 
-static int read_tcp(struct reading *reading, const char *rest)
+/* Whether "host:port" is rather a kind, mistyped, and what that kind is told: "unxi:/run/x". */
+static bool looks_like_kind(const struct reading *reading, struct slice host, const char *port)
+{
+    return !reading->kind && port[strspn(port, "0123456789")] != '\0' && nearest_kind(host);
+}
+
+static int read_host_and_port(struct reading *reading, const char *rest)
 {
     int64_t port;
     const char *colon = strrchr(rest, ':');
-    reading->address->kind = ADDRESS_TCP;
     if (units_count(rest, 65535, &port))
         return read_port(reading, rest);
     if (*rest == '[')
@@ -177,6 +259,8 @@ static int read_tcp(struct reading *reading, const char *rest)
     if (strchr(rest, ':') != colon)
         return refuse_colons(reading, rest);
     size_t length = (size_t)(colon - rest);
+    if (looks_like_kind(reading, slice_of(rest, length), colon + 1))
+        return refuse_kind(reading, slice_of(rest, length));
     if (strcspn(rest, " \t/") < length)
         return refuse(reading, "not an address; HOST:PORT, for example localhost:9999");
     int status = read_host(reading, rest, length);
@@ -185,71 +269,60 @@ static int read_tcp(struct reading *reading, const char *rest)
 
 /* ---- the other kinds ---- */
 
-static int read_unix(struct reading *reading, const char *path)
+static int read_path(struct reading *reading, const char *path)
 {
-    struct address *address = reading->address;
-    address->kind = ADDRESS_UNIX;
+    const char *kind = reading->kind->name;
+    size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
     if (!*path || strcmp(path, "@") == 0)
-        return refuse(reading, "no path; unix:PATH or unix:@NAME, for example unix:/run/talk");
-    if (strlen(path) >= sizeof(address->path))
+        return refuse(reading, "no path; %s:PATH or %s:@NAME, for example %s:/run/talk", kind, kind,
+                      kind);
+    if (strlen(path) > most)
         return refuse(reading, "the path of a Unix socket has at most %zu bytes; this one has %zu",
-                      sizeof(address->path) - 1, strlen(path));
-    memcpy(address->path, path, strlen(path) + 1);
+                      most, strlen(path));
+    memcpy(reading->address->path, path, strlen(path) + 1);
     return GT_DONE;
 }
 
 static int read_descriptor(struct reading *reading, const char *number)
 {
     int64_t descriptor;
-    reading->address->kind = ADDRESS_DESCRIPTOR;
     if (!units_count(number, INT32_MAX, &descriptor))
         return refuse(reading, "not a descriptor; fd:N, for example fd:3");
     reading->address->descriptor = (int)descriptor;
     return GT_DONE;
 }
 
-/* ---- kinds ---- */
-
-static const struct kind kinds[] = {
-    {"tcp", read_tcp, FAMILY_ANY},
-    {"tcp4", read_tcp, FAMILY_IPV4},
-    {"tcp6", read_tcp, FAMILY_IPV6},
-    {"unix", read_unix, FAMILY_ANY},
-    {"fd", read_descriptor, 0},
-    {"udp", NULL, 0},
-    {"udp4", NULL, 0},
-    {"udp6", NULL, 0},
-    {"tls", NULL, 0},
-    {"unixgram", NULL, 0},
-    {"unixpacket", NULL, 0},
-    {"systemd", NULL, 0},
-};
-
-/* The kind that text begins with, or NULL; "systemd" is one without a colon too. */
-static const struct kind *find_kind(const char *text)
+/* Nothing, or a name as sd_listen_fds_with_names(3) has them: ASCII, no controls, no colon. */
+static int read_name(struct reading *reading, const char *name)
 {
-    size_t length = strcspn(text, ":");
-    if (text[length] != ':' && strcmp(text, "systemd") != 0)
-        return NULL;
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (strlen(kinds[i].name) == length && memcmp(kinds[i].name, text, length) == 0)
-            return &kinds[i];
-    return NULL;
+    size_t length = strlen(name);
+    if (length == 0 && strchr(reading->text, ':'))
+        return refuse(reading, "no name; systemd or systemd:NAME, for example systemd:http");
+    for (size_t i = 0; i < length; i++)
+        if (name[i] < ' ' || name[i] > '~' || name[i] == ':')
+            return refuse(reading, "not a name; FileDescriptorName= is ASCII without a colon");
+    if (length > NAME_SIZE_MAX)
+        return refuse(reading, "the name of a socket has at most %d bytes; this one has %zu",
+                      NAME_SIZE_MAX, length);
+    memcpy(reading->address->path, name, length + 1);
+    return GT_DONE;
 }
 
 int address_parse(struct address *address, const char *text, enum address_family family,
                   struct error *error)
 {
-    struct reading reading = {address, text, error};
+    size_t length = strcspn(text, ":");
+    const struct kind *kind = find_kind(slice_of(text, length));
+    struct reading reading = {address, kind, text, error};
     *address = (struct address){.family = family, .descriptor = -1};
-    const struct kind *kind = find_kind(text);
     if (!kind)
-        return read_tcp(&reading, text);
+        return read_host_and_port(&reading, text);
     if (!kind->read)
         return refuse(&reading, "%s is not built yet in this version", kind->name);
     if (kind->family != FAMILY_ANY && family != FAMILY_ANY && kind->family != family)
         return refuse(&reading, "contradicts %s", family == FAMILY_IPV6 ? "-6" : "-4");
     if (kind->family != FAMILY_ANY)
         address->family = kind->family;
-    return kind->read(&reading, text + strlen(kind->name) + 1);
+    address->kind = kind->kind;
+    return kind->read(&reading, text + length + (text[length] == ':'));
 }

@@ -26,7 +26,8 @@ struct address {
     enum address_family family; /* TCP, UDP: tcp4: and tcp6: say; else what -4 and -6 say */
     char host[256];             /* TCP, UDP: as written, without brackets; "": every address */
     uint16_t port;              /* TCP, UDP */
-    char path[108]; /* Unix: a path, or '@' and an abstract name; systemd: a name or "" */
+    char path[256]; /* Unix: a path, or '@' and an abstract name, shorter than sun_path; systemd: a
+                       name or "" */
     int descriptor;
 };
 

@@ -1,5 +1,6 @@
-/* holder.c: the system tells which sockets listen (/proc/net/tcp, tcp6, unix), each with its inode;
- * which process has a descriptor of that inode is found by looking at every process (/proc/PID/fd).
+/* holder.c: the system tells which sockets there are (/proc/net/tcp, tcp6, udp, udp6, unix), each
+ * with its inode; which process has a descriptor of that inode is found by looking at every process
+ * (/proc/PID/fd).
  *
  * Processes of other users cannot be looked into without privileges, nor those outside of a
  * container: then the user is told where it is known, and else that nobody can be seen. The work is
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -185,27 +187,34 @@ static void read_table(const char *path, struct search *search, const void *want
         fclose(file);
 }
 
+/* The sockets wanted of a table of ports. */
+struct wanted_port {
+    uint16_t port;
+    bool listening; /* only those that listen: TCP */
+};
+
 /* "sl local_address rem_address st queues timer retransmits uid timeout inode" */
-static void see_tcp(struct search *search, char *line, const void *wanted)
+static void see_port(struct search *search, char *line, const void *wanted)
 {
     unsigned port, state;
     long uid;
     unsigned long inode;
-    const uint16_t *wanted_port = wanted;
+    const struct wanted_port *want = wanted;
     if (sscanf(line, "%*s %*[0-9A-Fa-f]:%x %*s %x %*s %*s %*s %ld %*s %lu", &port, &state, &uid,
                &inode) != 4 ||
-        state != TCP_LISTENS || port != *wanted_port)
+        (want->listening && state != TCP_LISTENS) || port != want->port)
         return;
     add_suspect(search, inode, false);
     search->uid = uid;
 }
 
-bool holder_of_port(uint16_t port, char *text, size_t size)
+bool holder_of_port(int type, uint16_t port, char *text, size_t size)
 {
     struct search search = {.uid = -1};
+    struct wanted_port wanted = {.port = port, .listening = type == SOCK_STREAM};
     *text = '\0';
-    read_table("/proc/net/tcp", &search, &port, see_tcp);
-    read_table("/proc/net/tcp6", &search, &port, see_tcp);
+    read_table(wanted.listening ? "/proc/net/tcp" : "/proc/net/udp", &search, &wanted, see_port);
+    read_table(wanted.listening ? "/proc/net/tcp6" : "/proc/net/udp6", &search, &wanted, see_port);
     return answer(&search, text, size);
 }
 

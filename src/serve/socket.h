@@ -1,9 +1,12 @@
-/* socket.h: listening sockets, opened and closed: the system's side of a listener.
+/* socket.h: sockets that take connections, or datagrams, opened and closed: the system's side of a
+ * listener.
  *
  * TCP: SO_REUSEADDR, never SO_REUSEPORT while it is bound, so that a taken port is an error;
- * TCP_NODELAY and a bound on unsent bytes are set here and inherited by accepted connections. Unix:
- * a stale socket file is replaced, a live one is not, anything else in its place is left alone; the
- * file is removed when the socket is closed, if it is still ours. */
+ * TCP_NODELAY and a bound on unsent bytes are set here and inherited by accepted connections. UDP:
+ * neither of the two; each datagram tells to which address it came (IP_PKTINFO, IPV6_RECVPKTINFO).
+ * Unix: a stale socket file is replaced, a live one is not, anything else in its place is left
+ * alone; the file is removed when the socket is closed, if it is still ours. Unix datagrams tell
+ * who sent them (SO_PASSCRED). */
 #ifndef SERVE_SOCKET_H
 #define SERVE_SOCKET_H
 
@@ -16,10 +19,10 @@
 
 struct listening_socket {
     int fd;
-    int type;                    /* SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET */
-    int family;                  /* AF_INET, AF_INET6 or AF_UNIX */
-    char name[SOCKET_NAME_SIZE]; /* as it can be connected to: "tcp:[::]:9999", "unix:/run/gt";
-                                    escaped */
+    int type;   /* SOCK_STREAM, SOCK_SEQPACKET: it listens; SOCK_DGRAM: it is bound */
+    int family; /* AF_INET, AF_INET6, AF_UNIX */
+    char name[SOCKET_NAME_SIZE]; /* as it can be connected to: "tcp:[::]:9999", "unix:/run/gt",
+                                    "udp:127.0.0.1:53"; escaped */
     bool chosen;                 /* the system chose the port */
     char path[108];              /* a Unix socket file to remove at the end, or "" */
     dev_t device;                /* of that file */

@@ -1,8 +1,11 @@
-/* socket_unix.c: listening Unix sockets, and the files that stand for them.
+/* socket_unix.c: Unix sockets, of streams, packets and datagrams, and the files that stand for
+ * them.
  *
  * The happy path: the directory is locked, nothing stands at the path, the socket is bound there,
  * its file gets its owner and mode, and only then it listens: before that nobody can connect,
- * whatever the file's mode says, and the mode is never wider than it will be.
+ * whatever the file's mode says, and the mode is never wider than it will be. A datagram socket can
+ * be sent to as soon as it is bound: where its file is to get another owner it has no mode until
+ * then.
  *
  * What stands at the path already is looked at without following symbolic links. No socket:
  * refused, and left alone. A socket is asked, by connecting: whoever answers is alive, and named;
@@ -19,7 +22,7 @@
  * again, a few times. */
 #include "serve/socket_kinds.h"
 
-#include "base/escape.h"
+#include "base/place.h"
 #include "guard/holder.h"
 
 #include <errno.h>
@@ -28,8 +31,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,51 +41,16 @@
 /* A Unix socket being opened. */
 struct opening {
     const char *path;
+    int type;
     const struct settings *settings;
     struct listening_socket *socket;
     struct error *error;
     char shown[SOCKET_NAME_SIZE]; /* "unix:PATH", escaped */
 };
 
-/* ---- names ---- */
-
-/* The address of a path or an "@name"; *size counts what is used of it. */
-static struct sockaddr_un address_of(const char *path, socklen_t *size)
+static int new_socket(int type)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t length = strlen(path);
-    memcpy(address.sun_path, path, length);
-    bool abstract = path[0] == '@';
-    if (abstract)
-        address.sun_path[0] = '\0';
-    *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + !abstract);
-    return address;
-}
-
-static void write_name(char *name, size_t size, struct slice path)
-{
-    snprintf(name, size, "unix:");
-    escape_string(name + 5, size - 5, path);
-}
-
-int socket_name_unix(struct listening_socket *socket)
-{
-    struct sockaddr_un address = {0};
-    socklen_t size = sizeof(address);
-    if (getsockname(socket->fd, (struct sockaddr *)&address, &size) < 0)
-        return -errno;
-    size_t length = size - offsetof(struct sockaddr_un, sun_path);
-    if (length > 0 && address.sun_path[0] == '\0')
-        address.sun_path[0] = '@';
-    else
-        length = strnlen(address.sun_path, length);
-    write_name(socket->name, sizeof(socket->name), slice_of(address.sun_path, length));
-    return 0;
-}
-
-static int new_socket(void)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     return fd < 0 ? -errno : fd;
 }
 
@@ -132,7 +98,7 @@ static int fail_other_file(const struct opening *opening, mode_t mode)
 /* A descriptor whose closing ends the lock, or -1: see the top. */
 static int lock_directory(const char *path)
 {
-    char directory[sizeof(((struct address *)0)->path) + 1] = ".";
+    char directory[sizeof(((struct listening_socket *)0)->path) + 1] = ".";
     const struct timespec moment = {0, LOCK_WAIT_NS};
     const char *slash = strrchr(path, '/');
     if (slash)
@@ -155,12 +121,11 @@ static int lock_directory(const char *path)
 /* Whether somebody answers at a socket file: 0 (somebody does) or the errno of connecting. */
 static int knock(const char *path)
 {
-    socklen_t size;
-    struct sockaddr_un address = address_of(path, &size);
-    int fd = new_socket();
+    struct place place = place_of_unix(path);
+    int fd = new_socket(SOCK_STREAM);
     if (fd < 0)
         return -fd;
-    int number = connect(fd, (struct sockaddr *)&address, size) < 0 ? errno : 0;
+    int number = connect(fd, &place.any, place.size) < 0 ? errno : 0;
     close(fd);
     return number;
 }
@@ -194,7 +159,7 @@ static int clear_place(const struct opening *opening)
     switch (number) {
     case 0:
     case EAGAIN:     /* alive, its queue is full */
-    case EPROTOTYPE: /* alive, not a stream socket */
+    case EPROTOTYPE: /* alive, of packets or datagrams */
         return fail_taken(opening);
     case ECONNREFUSED:
         return remove_stale(opening, &seen);
@@ -242,34 +207,55 @@ static int settle_file(struct opening *opening)
     return result;
 }
 
-/* Bind to the path and listen: 0 or -errno. */
-static int listen_at(struct opening *opening, int fd, bool abstract)
+/* The file that bind makes gets the socket's mode, less the umask: 0 or -errno. */
+static int set_first_mode(const struct opening *opening, int fd)
 {
-    socklen_t size;
-    struct sockaddr_un address = address_of(opening->path, &size);
-    /* The file that bind makes gets the socket's mode, less the umask. */
-    if (!abstract && fchmod(fd, (mode_t)opening->settings->socket_mode) < 0)
-        return -errno;
-    if (bind(fd, (struct sockaddr *)&address, size) < 0)
-        return -errno;
-    int result = abstract ? 0 : settle_file(opening);
-    if (result == 0 && listen(fd, (int)opening->settings->backlog) < 0)
+    const struct settings *settings = opening->settings;
+    bool to_be_given = settings->socket_uid != (uid_t)-1 || settings->socket_gid != (gid_t)-1;
+    mode_t mode = opening->type == SOCK_DGRAM && to_be_given ? 0 : (mode_t)settings->socket_mode;
+    return fchmod(fd, mode) < 0 ? -errno : 0;
+}
+
+/* Bind to the path, and where there are connections listen: 0 or -errno. */
+static int listen_at(struct opening *opening, int fd)
+{
+    bool abstract = opening->path[0] == '@';
+    struct place place = place_of_unix(opening->path);
+    int result = socket_tune(fd, AF_UNIX, opening->type);
+    if (result == 0 && !abstract)
+        result = set_first_mode(opening, fd);
+    if (result == 0 && bind(fd, &place.any, place.size) < 0)
+        result = -errno;
+    if (result < 0)
+        return result;
+    if (!abstract)
+        result = settle_file(opening);
+    if (result == 0 && opening->type != SOCK_DGRAM && listen(fd, (int)opening->settings->backlog))
         result = -errno;
     if (result < 0)
         socket_remove_file(opening->socket);
     return result;
 }
 
-static int open_once(struct opening *opening, bool abstract)
+static int open_once(struct opening *opening)
 {
     struct listening_socket *socket = opening->socket;
-    *socket = (struct listening_socket){.fd = new_socket()};
+    *socket = (struct listening_socket){
+        .fd = new_socket(opening->type), .type = opening->type, .family = AF_UNIX};
     if (socket->fd < 0)
         return socket->fd;
-    int result = listen_at(opening, socket->fd, abstract);
+    int result = listen_at(opening, socket->fd);
     if (result < 0)
         close(socket->fd);
     return result;
+}
+
+static int open_abstract(struct opening *opening)
+{
+    int result = open_once(opening);
+    if (result == -EADDRINUSE)
+        return fail_taken(opening);
+    return result < 0 ? fail(opening, -result) : GT_DONE;
 }
 
 static int open_path(struct opening *opening)
@@ -281,7 +267,7 @@ static int open_path(struct opening *opening)
         status = clear_place(opening);
         if (status != GT_DONE)
             break;
-        result = open_once(opening, false);
+        result = open_once(opening);
     }
     if (status == GT_DONE && result < 0)
         status = fail(opening, -result);
@@ -290,21 +276,29 @@ static int open_path(struct opening *opening)
     return status;
 }
 
+static int type_of(const struct address *address)
+{
+    switch (address->kind) {
+    case ADDRESS_UNIXGRAM:
+        return SOCK_DGRAM;
+    case ADDRESS_UNIXPACKET:
+        return SOCK_SEQPACKET;
+    default:
+        return SOCK_STREAM;
+    }
+}
+
 int socket_open_unix(const struct address *address, const struct settings *settings,
                      struct listening_socket *socket, struct error *error)
 {
-    struct opening opening = {
-        .path = address->path, .settings = settings, .socket = socket, .error = error};
-    write_name(opening.shown, sizeof(opening.shown), slice_of_text(address->path));
-    int status;
-    if (address->path[0] == '@') {
-        int result = open_once(&opening, true);
-        status = result == -EADDRINUSE ? fail_taken(&opening)
-                 : result < 0          ? fail(&opening, -result)
-                                       : GT_DONE;
-    } else {
-        status = open_path(&opening);
-    }
+    struct opening opening = {.path = address->path,
+                              .type = type_of(address),
+                              .settings = settings,
+                              .socket = socket,
+                              .error = error};
+    socket_write_unix_name(opening.shown, sizeof(opening.shown), opening.type,
+                           slice_of_text(address->path));
+    int status = address->path[0] == '@' ? open_abstract(&opening) : open_path(&opening);
     if (status == GT_DONE)
         memcpy(socket->name, opening.shown, sizeof(socket->name));
     return status;

@@ -1,10 +1,14 @@
 /* socket_side.c: see socket_side.h. */
 #include "socket_side.h"
 
+#include "base/place.h"
+
 #include <goodtalk.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -47,6 +51,53 @@ void fails(const char *text, const char *sentence)
     assert_int_equal(opened.status, GT_FAILED);
     if (strncmp(opened.error.text, sentence, strlen(sentence)) != 0)
         assert_string_equal(opened.error.text, sentence);
+}
+
+uint16_t port_of(const struct listening_socket *socket)
+{
+    return (uint16_t)atoi(strrchr(socket->name, ':') + 1);
+}
+
+int option_of(int fd, int level, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof(value);
+    getsockopt(fd, level, option, &value, &size);
+    return value;
+}
+
+bool has_ipv6(void)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&loopback, sizeof(loopback)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
+int enter_folder(void **state)
+{
+    static char before[4096];
+    char folder[] = "/tmp/test_socket.XXXXXX";
+    *state = before;
+    return getcwd(before, sizeof(before)) && mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+int leave_folder(void **state)
+{
+    char folder[4096];
+    if (!getcwd(folder, sizeof(folder)) || chdir(*state) < 0)
+        return -1;
+    return rmdir(folder); /* fails where something was left behind */
+}
+
+int unix_socket(const char *path, int type)
+{
+    struct place place = place_of_unix(path);
+    int fd = socket(AF_UNIX, type, 0);
+    assert_int_equal(bind(fd, &place.any, place.size), 0);
+    return fd;
 }
 
 void assert_in_child(int (*job)(const void *), const void *argument)

@@ -93,6 +93,63 @@ static void test_unix(void **state)
     refuses("unix:@", FAMILY_ANY, "unix:@: no path; unix:PATH or unix:@NAME");
 }
 
+/* What stands behind the kind is read as for tcp: and unix:. */
+static void test_datagrams_and_packets(void **state)
+{
+    (void)state;
+    struct address address = parse("udp:9999", FAMILY_ANY);
+    assert_int_equal(address.kind, ADDRESS_UDP);
+    assert_string_equal(address.host, "");
+    assert_int_equal(address.port, 9999);
+    address = parse("udp4:localhost:53", FAMILY_ANY);
+    assert_int_equal(address.kind, ADDRESS_UDP);
+    assert_string_equal(address.host, "localhost");
+    assert_int_equal(address.family, FAMILY_IPV4);
+    address = parse("udp6:[::1]:0", FAMILY_IPV6);
+    assert_int_equal(address.kind, ADDRESS_UDP);
+    assert_string_equal(address.host, "::1");
+    refuses("udp6:9", FAMILY_IPV4, "udp6:9: contradicts -4");
+    refuses("udp:[::1]:9", FAMILY_IPV4, "udp:[::1]:9: an IPv6 address, where IPv4 only");
+    address = parse("unixgram:/run/x", FAMILY_IPV4);
+    assert_int_equal(address.kind, ADDRESS_UNIXGRAM);
+    assert_string_equal(address.path, "/run/x");
+    address = parse("unixpacket:@name", FAMILY_ANY);
+    assert_int_equal(address.kind, ADDRESS_UNIXPACKET);
+    assert_string_equal(address.path, "@name");
+    refuses("unixgram:", FAMILY_ANY, "unixgram:: no path; unixgram:PATH or unixgram:@NAME");
+    refuses("unixpacket:@", FAMILY_ANY, "unixpacket:@: no path; unixpacket:PATH or");
+}
+
+static void test_handed_in(void **state)
+{
+    (void)state;
+    char text[300] = "systemd:";
+    assert_int_equal(parse("systemd", FAMILY_ANY).kind, ADDRESS_SYSTEMD);
+    assert_string_equal(parse("systemd", FAMILY_ANY).path, "");
+    assert_int_equal(parse("systemd:web", FAMILY_IPV6).kind, ADDRESS_SYSTEMD);
+    assert_string_equal(parse("systemd:web", FAMILY_ANY).path, "web");
+    assert_string_equal(parse("systemd:a name/9~", FAMILY_ANY).path, "a name/9~");
+    memset(text + 8, 'n', 255);
+    assert_string_equal(parse(text, FAMILY_ANY).path, text + 8);
+    text[8 + 255] = 'n';
+    refuses(text, FAMILY_ANY, "systemd:nnnn");
+    refuses("systemd:", FAMILY_ANY, "systemd:: no name; systemd or systemd:NAME");
+    refuses("systemd:a:b", FAMILY_ANY, "systemd:a:b: not a name; FileDescriptorName= is ASCII");
+    refuses("systemd:\x7f", FAMILY_ANY, "systemd:\\x7f: not a name");
+    refuses("systemd:\xc3\xa4", FAMILY_ANY, "systemd:\xc3\xa4: not a name");
+}
+
+/* A kind by itself is told what is missing, not taken for a host. */
+static void test_kinds_alone(void **state)
+{
+    (void)state;
+    refuses("unix", FAMILY_ANY, "unix: no path; unix:PATH or unix:@NAME");
+    refuses("unixgram", FAMILY_ANY, "unixgram: no path; unixgram:PATH");
+    refuses("fd", FAMILY_ANY, "fd: not a descriptor; fd:N, for example fd:3");
+    refuses("udp", FAMILY_ANY, "udp: not an address; PORT or HOST:PORT");
+    refuses("tls", FAMILY_ANY, "tls: tls is not built yet");
+}
+
 static void test_descriptors(void **state)
 {
     (void)state;
@@ -132,17 +189,20 @@ static void test_what_was_meant(void **state)
         {"[127.0.0.1]:9", "[127.0.0.1]:9: no IPv6 address between the brackets"},
         {"/run/x", "/run/x: not an address; a Unix socket is unix:PATH"},
         {"a b:80", "a b:80: not an address; HOST:PORT"},
-        {"sctp:localhost:9", "sctp:localhost:9: sctp is no kind of address; there are tcp, tcp4, "
-                             "tcp6, unix and fd"},
+        {"quic:localhost:9", "quic:localhost:9: quic is no kind of address; there are tcp, tcp4, "
+                             "tcp6, udp, udp4, udp6, unix, unixgram, unixpacket, fd and systemd"},
+        {"::x", "::x: this is no kind of address; there are tcp, "},
+        {"upd:localhost:9", "upd:localhost:9: upd is no kind of address; the nearest is udp; "
+                            "there are tcp, "},
+        {"unxi:/run/x", "unxi:/run/x: unxi is no kind of address; the nearest is unix; there"},
+        {"unix-gram:@x", "unix-gram:@x: unix-gram is no kind of address; the nearest is unixgram"},
+        {"sytemd:web", "sytemd:web: sytemd is no kind of address; the nearest is systemd"},
+        {"tlss:x", "tlss:x: not a port"}, /* what is not built is nobody's nearest */
+        {"unxi:99999", "unxi:99999: not a port; PORT is a number from 0 to 65535"},
+        {"udp:host:9:9", "udp:host:9:9: not an address; udp:HOST:PORT, for example "
+                         "udp:localhost:9999"},
         {"\x1b[2J", "\\x1b[2J: not an address"},
-        {"udp:9999", "udp:9999: udp is not built yet in this version"},
-        {"udp4:9", "udp4:9: udp4 is not built yet"},
-        {"udp6:9", "udp6:9: udp6 is not built yet"},
         {"tls:9", "tls:9: tls is not built yet"},
-        {"unixgram:/x", "unixgram:/x: unixgram is not built yet"},
-        {"unixpacket:/x", "unixpacket:/x: unixpacket is not built yet"},
-        {"systemd", "systemd: systemd is not built yet"},
-        {"systemd:web", "systemd:web: systemd is not built yet"},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         refuses(wrong[i][0], FAMILY_ANY, wrong[i][1]);
@@ -163,11 +223,10 @@ static void test_long_hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tcp),
-        cmocka_unit_test(test_families),
-        cmocka_unit_test(test_unix),
-        cmocka_unit_test(test_descriptors),
-        cmocka_unit_test(test_what_was_meant),
+        cmocka_unit_test(test_tcp),         cmocka_unit_test(test_families),
+        cmocka_unit_test(test_unix),        cmocka_unit_test(test_datagrams_and_packets),
+        cmocka_unit_test(test_handed_in),   cmocka_unit_test(test_kinds_alone),
+        cmocka_unit_test(test_descriptors), cmocka_unit_test(test_what_was_meant),
         cmocka_unit_test(test_long_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,7 @@ static void end_child(pid_t child)
 static void assert_port_held(uint16_t port, const char *expected)
 {
     char text[TEXT];
-    assert_true(holder_of_port(port, text, sizeof(text)));
+    assert_true(holder_of_port(SOCK_STREAM, port, text, sizeof(text)));
     assert_string_equal(text, expected);
 }
 
@@ -144,7 +144,7 @@ static void test_nobody(void **state)
     char text[TEXT] = "left over";
     int fd = listen_on_port(AF_INET, &port);
     close(fd);
-    assert_false(holder_of_port(port, text, sizeof(text)));
+    assert_false(holder_of_port(SOCK_STREAM, port, text, sizeof(text)));
     assert_string_equal(text, "");
     strcpy(text, "left over");
     assert_false(holder_of_unix("/no/such/socket", text, sizeof(text)));
@@ -166,7 +166,7 @@ static void test_another_user(void **state)
         close(fd);
         if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
             _exit(2);
-        bool known = holder_of_port(port, text, sizeof(text));
+        bool known = holder_of_port(SOCK_STREAM, port, text, sizeof(text));
         _exit(known && strcmp(text, "a process of another user (uid 0)") == 0 ? 0 : 1);
     }
     int status;
@@ -181,7 +181,7 @@ static void test_a_small_buffer(void **state)
     uint16_t port;
     char text[5] = "....";
     int fd = listen_on_port(AF_INET, &port);
-    assert_true(holder_of_port(port, text, sizeof(text)));
+    assert_true(holder_of_port(SOCK_STREAM, port, text, sizeof(text)));
     assert_string_equal(text, "this");
     close(fd);
 }

@@ -19,11 +19,6 @@
 
 #include <cmocka.h>
 
-static uint16_t port_of(const struct listening_socket *socket)
-{
-    return (uint16_t)atoi(strrchr(socket->name, ':') + 1);
-}
-
 /* Whether a client gets through to a port at a numeric host. */
 static bool can_connect(const char *host, uint16_t port)
 {
@@ -37,16 +32,6 @@ static bool can_connect(const char *host, uint16_t port)
                         : connect(fd, (struct sockaddr *)&ipv4, sizeof(ipv4));
     close(fd);
     return result == 0;
-}
-
-static bool has_ipv6(void)
-{
-    int fd = socket(AF_INET6, SOCK_STREAM, 0);
-    struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
-    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&loopback, sizeof(loopback)) == 0;
-    if (fd >= 0)
-        close(fd);
-    return has;
 }
 
 /* ---- TCP ---- */
@@ -77,20 +62,14 @@ static void test_tcp_forms(void **state)
         assert_int_equal(opened.count, 1);
         assert_memory_equal(opened.list[0].name, forms[i].name, strlen(forms[i].name));
         assert_true(opened.list[0].chosen);
+        assert_int_equal(opened.list[0].type, SOCK_STREAM);
+        assert_int_equal(opened.list[0].family, strchr(forms[i].name, '[') ? AF_INET6 : AF_INET);
         assert_string_equal(opened.list[0].path, "");
         uint16_t port = port_of(&opened.list[0]);
         assert_int_equal(can_connect("127.0.0.1", port), forms[i].ipv4);
         assert_int_equal(can_connect("::1", port), forms[i].ipv6);
         close_opened(&opened);
     }
-}
-
-static int option_of(int fd, int level, int option)
-{
-    int value = -1;
-    socklen_t size = sizeof(value);
-    getsockopt(fd, level, option, &value, &size);
-    return value;
 }
 
 static void test_what_connections_inherit(void **state)
@@ -251,51 +230,6 @@ static void test_low_ports_need_privileges(void **state)
     assert_in_child(open_as_nobody, "127.0.0.1:2");
 }
 
-/* ---- descriptors handed in ---- */
-
-static void test_descriptor(void **state)
-{
-    (void)state;
-    char text[16];
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(fd, 1), 0);
-    snprintf(text, sizeof(text), "fd:%d", fd);
-    struct opened opened = opens(text, NULL);
-    assert_int_equal(opened.count, 1);
-    assert_int_equal(opened.list[0].fd, fd);
-    assert_memory_equal(opened.list[0].name, "tcp:127.0.0.1:", 14);
-    assert_false(opened.list[0].chosen);
-    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-    assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
-    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
-    close_opened(&opened);
-}
-
-static void refuses_descriptor(int fd, const char *why)
-{
-    char text[16], sentence[100];
-    snprintf(text, sizeof(text), "fd:%d", fd);
-    snprintf(sentence, sizeof(sentence), "cannot listen on fd:%d: %s", fd, why);
-    fails(text, sentence);
-    close(fd);
-}
-
-static void test_what_is_no_listener(void **state)
-{
-    (void)state;
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    refuses_descriptor(ends[0], "it is not a socket");
-    refuses_descriptor(ends[1], "it is not a socket");
-    refuses_descriptor(socket(AF_INET, SOCK_STREAM, 0), "it does not listen");
-    refuses_descriptor(socket(AF_INET, SOCK_DGRAM, 0), "it is not a stream socket");
-    refuses_descriptor(socket(AF_UNIX, SOCK_SEQPACKET, 0), "it is not a stream socket");
-    refuses_descriptor(socket(AF_NETLINK, SOCK_RAW, 0), "it is neither a TCP nor a Unix socket");
-    refuses_descriptor(777, "Bad file descriptor (EBADF, errno 9)");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,8 +241,6 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_opened),
         cmocka_unit_test(test_without_ipv6),
         cmocka_unit_test(test_low_ports_need_privileges),
-        cmocka_unit_test(test_descriptor),
-        cmocka_unit_test(test_what_is_no_listener),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,93 @@
+/* socket_handed.c: sockets that somebody else has opened and handed in.
+ *
+ * A descriptor is looked at: it must be a socket that takes connections already (listen), or
+ * datagrams (bound), of a kind that is served. What is bound to it, its file too, stays its
+ * owner's. It is made non-blocking and close-on-exec (a socket without blocking is what whoever
+ * hands one in to a server expects), and set as those opened here are.
+ *
+ * Failing: it is not open, not a socket, of another kind, not listening, not bound. */
+#include "serve/socket_kinds.h"
+
+#include "base/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <goodtalk.h>
+#include <stddef.h>
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+/* A number that the socket tells about itself, or -errno. */
+static int ask(int fd, int option)
+{
+    int value = 0;
+    socklen_t size = sizeof(value);
+    return getsockopt(fd, SOL_SOCKET, option, &value, &size) < 0 ? -errno : value;
+}
+
+/* TCP, UDP or a Unix socket; SCTP and ping sockets look much alike. */
+static bool is_served(int fd, const struct listening_socket *socket)
+{
+    int protocol = ask(fd, SO_PROTOCOL);
+    if (socket->family == AF_UNIX)
+        return true;
+    if (socket->family != AF_INET && socket->family != AF_INET6)
+        return false;
+    if (socket->type == SOCK_DGRAM)
+        return protocol == IPPROTO_UDP;
+    return socket->type == SOCK_STREAM && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+}
+
+/* Whether somebody can send to it: it has a port, or a name. */
+static bool is_bound(int fd, int family)
+{
+    struct place place = {.size = sizeof(place.local)};
+    if (getsockname(fd, &place.any, &place.size) < 0)
+        return false;
+    return family == AF_UNIX ? place.size > offsetof(struct sockaddr_un, sun_path)
+                             : place_port(&place) != 0;
+}
+
+/* Why a socket cannot be served, or NULL. */
+static const char *why_not(const struct listening_socket *socket)
+{
+    if (socket->family == -ENOTSOCK)
+        return "it is not a socket";
+    if (!is_served(socket->fd, socket))
+        return "it is neither a TCP, nor a UDP, nor a Unix socket";
+    if (socket->type == SOCK_DGRAM)
+        return is_bound(socket->fd, socket->family)
+                   ? NULL
+                   : "it is not bound to an address; the one who hands it in calls bind";
+    if (ask(socket->fd, SO_ACCEPTCONN) != 1)
+        return "it does not listen; the one who hands it in calls listen";
+    return NULL;
+}
+
+/* Ready for the engine, and named: 0 or -errno. */
+static int prepare(struct listening_socket *socket)
+{
+    int flags = fcntl(socket->fd, F_GETFL);
+    if (flags < 0 || fcntl(socket->fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        fcntl(socket->fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -errno;
+    int result = socket_tune(socket->fd, socket->family, socket->type);
+    return result < 0 ? result : socket_name(socket);
+}
+
+int socket_open_descriptor(int fd, struct listening_socket *socket, struct error *error)
+{
+    if (fcntl(fd, F_GETFD) < 0)
+        return error_errno(error, errno, "cannot listen on fd:%d", fd);
+    *socket =
+        (struct listening_socket){.fd = fd, .type = ask(fd, SO_TYPE), .family = ask(fd, SO_DOMAIN)};
+    const char *reason = why_not(socket);
+    if (reason)
+        return error_set(error, GT_FAILED, "cannot listen on fd:%d: %s", fd, reason);
+    int result = prepare(socket);
+    if (result < 0)
+        return error_errno(error, -result, "cannot listen on fd:%d", fd);
+    return GT_DONE;
+}

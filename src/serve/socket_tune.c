@@ -1,0 +1,90 @@
+/* socket_tune.c: what sockets of a kind are set to, and how they are called; whoever opened them.
+ *
+ * TCP: what a listener is set to its connections inherit. UDP: each datagram tells to which of our
+ * addresses it came, so that the reply leaves from there; an IPv6 socket that takes IPv4 as well is
+ * asked for both. Unix datagrams: each tells who sent it; connections are asked when they are
+ * accepted. */
+#include "serve/socket_kinds.h"
+
+#include "base/escape.h"
+#include "base/peer.h"
+#include "base/place.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* How many bytes may wait unsent in the kernel before a connection counts as not writable. */
+#define UNSENT_BYTES (128 * 1024)
+
+/* 0 or -errno. */
+static int switch_on(int fd, int level, int option)
+{
+    int on = 1;
+    return setsockopt(fd, level, option, &on, sizeof(on)) < 0 ? -errno : 0;
+}
+
+static int tune_tcp(int fd)
+{
+    int unsent = UNSENT_BYTES;
+    /* Only spares memory: where the system cannot, it works without. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
+    return switch_on(fd, IPPROTO_TCP, TCP_NODELAY);
+}
+
+static int tune_udp(int fd, int family)
+{
+    int result = switch_on(fd, IPPROTO_IP, IP_PKTINFO);
+    if (result == 0 && family == AF_INET6)
+        result = switch_on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+    return result;
+}
+
+int socket_tune(int fd, int family, int type)
+{
+    if (family != AF_UNIX)
+        return type == SOCK_DGRAM ? tune_udp(fd, family) : tune_tcp(fd);
+    return type == SOCK_DGRAM ? switch_on(fd, SOL_SOCKET, SO_PASSCRED) : 0;
+}
+
+/* ---- names ---- */
+
+void socket_write_unix_name(char *name, size_t size, int type, struct slice path)
+{
+    const char *kind = type == SOCK_DGRAM       ? "unixgram:"
+                       : type == SOCK_SEQPACKET ? "unixpacket:"
+                                                : "unix:";
+    size_t length = strlen(kind);
+    snprintf(name, size, "%s", kind);
+    escape_string(name + length, size - length, path);
+}
+
+static void write_unix_name(struct listening_socket *socket, struct place *place)
+{
+    char *path = place->local.sun_path;
+    size_t length = place->size - offsetof(struct sockaddr_un, sun_path);
+    if (length > 0 && path[0] == '\0')
+        path[0] = '@';
+    else
+        length = strnlen(path, length);
+    socket_write_unix_name(socket->name, sizeof(socket->name), socket->type,
+                           slice_of(path, length));
+}
+
+int socket_name(struct listening_socket *socket)
+{
+    char name[PEER_NAME_SIZE];
+    struct place place = {.size = sizeof(place.local)};
+    if (getsockname(socket->fd, &place.any, &place.size) < 0)
+        return -errno;
+    if (socket->family == AF_UNIX) {
+        write_unix_name(socket, &place);
+        return 0;
+    }
+    struct peer peer = peer_of_sockaddr(&place.any, place.size);
+    snprintf(socket->name, sizeof(socket->name), "%s:%s",
+             socket->type == SOCK_DGRAM ? "udp" : "tcp", peer_name(&peer, name));
+    return 0;
+}
