@@ -33,7 +33,8 @@ static int fixed_configure(struct framing *framing, const char *parameter, struc
                          "fixed needs how many bytes a message has, 1 or more: fixed:N, for "
                          "example fixed:188");
     if ((uint64_t)size > framing->max_message)
-        return error_set(error, GT_WRONG, "a message in fixed:%lld has more bytes than --max-message %zu",
+        return error_set(error, GT_WRONG,
+                         "a message in fixed:%lld has more bytes than --max-message %zu",
                          (long long)size, framing->max_message);
     framing->fixed = (size_t)size;
     return GT_DONE;

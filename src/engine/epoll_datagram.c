@@ -42,7 +42,7 @@ struct batch {
 static struct batch *batch_of(struct epoll_engine *engine)
 {
     if (!engine->batch && (engine->batch = malloc(sizeof *engine->batch)))
-        engine->batch->size_most = 0;
+        engine->batch->size_most = engine->batch->slot_count = engine->batch->used = 0;
     return engine->batch;
 }
 

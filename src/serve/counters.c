@@ -36,12 +36,6 @@ int gt_counter_at(const gt_server *server, size_t index, struct gt_counter *coun
     return 1;
 }
 
-void gt_tell_counters(gt_server *server)
-{
-    atomic_fetch_add(&server->counters_asked, 1);
-    server_wake(server);
-}
-
 /* "12 connections, 3 connections-open, ...": those that count something. */
 static void sum_up(const struct gt_counter *list, size_t count, char *text, size_t size)
 {

@@ -153,7 +153,7 @@ int server_listen_on(gt_server *server, int fd, int type, const char *name)
 
 /* ---- the end ---- */
 
-void server_wake(gt_server *server)
+static void wake(gt_server *server)
 {
     struct engine *engine = atomic_load(&server->engine);
     if (engine)
@@ -163,7 +163,13 @@ void server_wake(gt_server *server)
 void gt_stop(gt_server *server)
 {
     atomic_fetch_add(&server->stops, 1);
-    server_wake(server);
+    wake(server);
+}
+
+void gt_tell_counters(gt_server *server)
+{
+    atomic_fetch_add(&server->counters_asked, 1);
+    wake(server);
 }
 
 void gt_free(gt_server **handle)

@@ -56,9 +56,6 @@ struct gt_server {
     struct error error;
 };
 
-/* Have the server look at what was asked of it: from any thread or signal handler. */
-void server_wake(gt_server *server);
-
 /* gt_run in pieces, for the simulated storm: over an engine that is given (and taken over). Start:
  * GT_DONE or the reason. Step until server_over. Finish: the run's status. */
 int server_start(gt_server *server, struct engine *engine);

@@ -1,8 +1,9 @@
 /* signals.h: what the program does with signals.
  *
- * SIGUSR1 has the counters said. SIGINT, SIGTERM and SIGHUP stop the server: the first lets it finish what is in hand, the second
- * makes it leave at once, a third ends the process. What was ignored when the program started stays
- * ignored (nohup, background jobs). SIGPIPE is ignored: a reader that went is an error like others.
+ * SIGUSR1 has the counters said. SIGINT, SIGTERM and SIGHUP stop the server: the first lets it
+ * finish what is in hand, the second makes it leave at once, a third ends the process. What was
+ * ignored when the program started stays ignored (nohup, background jobs). SIGPIPE is ignored: a
+ * reader that went is an error like others.
  */
 #ifndef TOOL_SIGNALS_H
 #define TOOL_SIGNALS_H

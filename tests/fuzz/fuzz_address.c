@@ -1,6 +1,6 @@
 /* Any text as an address: read, or refused with one sentence that is fit for a terminal. */
-#include "base/escape.h"
 #include "base/address.h"
+#include "base/escape.h"
 
 #include <goodtalk.h>
 #include <stdlib.h>
