@@ -27,6 +27,11 @@ static unsigned counter_at(size_t index)
     return (unsigned)index + (index >= COUNTER_ENDED + REASON_NONE);
 }
 
+uint64_t gt_message_count(const gt_server *server)
+{
+    return (uint64_t)atomic_load(&server->goal.messages_recorded);
+}
+
 int gt_counter_at(const gt_server *server, size_t index, struct gt_counter *counter)
 {
     unsigned which = counter_at(index);

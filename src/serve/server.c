@@ -52,11 +52,6 @@ const char *gt_error(const gt_server *server)
     return server->error.status ? server->error.text : "";
 }
 
-uint64_t gt_message_count(const gt_server *server)
-{
-    return (uint64_t)atomic_load(&server->goal.messages_recorded);
-}
-
 /* ---- listening ---- */
 
 /* Sockets of datagrams and packets have a framing of their own. */
