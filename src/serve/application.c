@@ -2,18 +2,11 @@
  * is.
  *
  * A gt_connection is our struct connection under its public name. */
-#include "serve/application.h"
-
 #include "serve/post.h"
 #include "serve/server.h"
 
 #include <netinet/in.h>
 #include <string.h>
-
-static gt_connection *public_of(struct connection *connection)
-{
-    return (gt_connection *)(void *)connection;
-}
 
 static struct connection *connection_of(gt_connection *connection)
 {
@@ -33,20 +26,6 @@ void gt_on_connection(gt_server *server, gt_connection_fn *opened, gt_connection
     server->on_connection.opened = opened;
     server->on_connection.ended = ended;
     server->on_connection.context = context;
-}
-
-void application_opened(struct connection *connection)
-{
-    const gt_server *server = worker_of(connection)->server;
-    if (server->on_connection.opened)
-        server->on_connection.opened(public_of(connection), server->on_connection.context);
-}
-
-void application_ended(struct connection *connection)
-{
-    const gt_server *server = worker_of(connection)->server;
-    if (server->on_connection.ended)
-        server->on_connection.ended(public_of(connection), server->on_connection.context);
 }
 
 /* ---- a connection ---- */

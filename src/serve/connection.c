@@ -8,7 +8,6 @@
  * of using it; the worker reaps it at the end of the pass, when the engine has let go of it. */
 #include "serve/connection.h"
 
-#include "serve/application.h"
 #include "serve/server.h"
 
 #include <errno.h>
@@ -49,7 +48,7 @@ struct connection *connection_open(struct listener *listener, int fd, const stru
     counters_add(worker->counters, COUNTER_CONNECTIONS_OPEN, 1);
     tell(worker->server, GT_EVENT_CONNECTED, GT_DETAIL,
          (struct event_origin){.peer = peer, .listener = listener}, "connected");
-    application_opened(connection);
+    tell_opened(connection);
     greet(connection);
     advance(connection, slice_of(NULL, 0));
     return connection;

@@ -4,7 +4,6 @@
  * over. Ending drops everything at once; the struct stays until the engine has let go of its
  * operations, and is then reaped at the end of a pass. So whoever holds a connection during a pass
  * may look at its state. */
-#include "serve/application.h"
 #include "serve/server.h"
 
 void connection_drop_input(struct connection *connection)
@@ -69,7 +68,7 @@ void connection_end(struct connection *connection, enum reason reason)
     if (connection->heard)
         goal_connection_ended(&worker->server->goal);
     tell_end(connection);
-    application_ended(connection);
+    tell_ended(connection);
 }
 
 bool connection_reap(struct connection *connection)

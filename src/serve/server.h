@@ -86,4 +86,8 @@ void tell(gt_server *server, enum gt_event_kind kind, enum gt_level level,
           struct event_origin origin, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* Tell the application that a connection is open, and that it has ended. */
+void tell_opened(struct connection *connection);
+void tell_ended(struct connection *connection);
+
 #endif

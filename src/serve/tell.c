@@ -1,4 +1,5 @@
-/* tell.c: everything the library has to say goes through one callback. */
+/* tell.c: everything the library has to say goes through one callback; that connections come and
+ * go, for those who keep something for each, through two more. */
 #include "serve/server.h"
 
 #include <stdarg.h>
@@ -42,4 +43,24 @@ void tell(gt_server *server, enum gt_event_kind kind, enum gt_level level,
         .peer = origin.peer ? who : NULL,
         .listener = origin.listener ? origin.listener->socket.name : NULL};
     server->told(&event, server->told_context);
+}
+
+/* Its public name. */
+static gt_connection *handle_of(struct connection *connection)
+{
+    return (gt_connection *)(void *)connection;
+}
+
+void tell_opened(struct connection *connection)
+{
+    const gt_server *server = worker_of(connection)->server;
+    if (server->on_connection.opened)
+        server->on_connection.opened(handle_of(connection), server->on_connection.context);
+}
+
+void tell_ended(struct connection *connection)
+{
+    const gt_server *server = worker_of(connection)->server;
+    if (server->on_connection.ended)
+        server->on_connection.ended(handle_of(connection), server->on_connection.context);
 }
