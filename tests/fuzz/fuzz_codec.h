@@ -1,5 +1,6 @@
 /* fuzz_codec.h: what the harnesses of the codecs share: a stream heard whole and heard in pieces
- * must bring the same messages and end the same way.
+ * must bring the same messages and end the same way; and where a framing keeps every byte, the echo
+ * of a message, wrapped as a reply, is what the peer sent.
  *
  * The first bytes of the input choose: [0] max-message, [1..3] the sizes of the pieces, in turn,
  * [4] after how many bytes the peer pauses (0: never). The rest is the stream. */
@@ -19,6 +20,7 @@ struct hearing {
     struct frame frame;
     struct bytes input; /* not consumed yet */
     struct bytes heard; /* messages and how it ended, as bytes to compare */
+    struct bytes echo;  /* what an echo server would have replied; not in talk and line */
     bool over;
 };
 
@@ -31,6 +33,22 @@ static inline void require(bool condition)
 static inline void note(struct hearing *hearing, const void *data, size_t size)
 {
     require(bytes_append(&hearing->heard, slice_of(data, size)) == 0);
+}
+
+/* In talk and line a line end may be dropped, or added: in the others an echo repeats the peer. */
+static inline void repeat(struct hearing *hearing, const struct frame_mark *mark)
+{
+    struct frame_wrapping wrapping;
+    size_t before = hearing->echo.size;
+    if (hearing->framing.codec == &codec_talk || hearing->framing.codec == &codec_line)
+        return;
+    require(frame_wrap(&hearing->framing, mark->body, FRAME_REPLY_PLAIN, &wrapping));
+    require(bytes_append(&hearing->echo, slice_of(wrapping.head, wrapping.head_size)) == 0);
+    require(bytes_append(&hearing->echo, mark->body) == 0);
+    require(bytes_append(&hearing->echo, wrapping.tail) == 0);
+    require(hearing->echo.size - before == mark->raw.size);
+    if (mark->raw.size > 0)
+        require(slice_equal(slice_after(bytes_slice(&hearing->echo), before), mark->raw));
 }
 
 /* Scan a copy that ends where the input ends, so that reading past it is seen. */
@@ -50,6 +68,7 @@ static inline enum frame_result scan_copy(struct hearing *hearing, enum frame_ev
         note(hearing, &mark.body.size, sizeof(mark.body.size));
         note(hearing, &mark.raw.size, sizeof(mark.raw.size));
         note(hearing, mark.body.data, mark.body.size);
+        repeat(hearing, &mark);
     }
     if (result == FRAME_MESSAGE || result == FRAME_MORE) {
         require(mark.consumed <= input.size);
@@ -100,6 +119,13 @@ static inline struct hearing hear_stream(const char *framing, const uint8_t *cho
     return hearing;
 }
 
+static inline void forget(struct hearing *hearing)
+{
+    bytes_free(&hearing->input);
+    bytes_free(&hearing->heard);
+    bytes_free(&hearing->echo);
+}
+
 /* The body of a harness. */
 static inline int fuzz_framing(const char *framing, const uint8_t *data, size_t size)
 {
@@ -110,10 +136,22 @@ static inline int fuzz_framing(const char *framing, const uint8_t *data, size_t 
     struct hearing pieces = hear_stream(framing, data, stream, false);
     require(whole.over == pieces.over);
     require(slice_equal(bytes_slice(&whole.heard), bytes_slice(&pieces.heard)));
-    bytes_free(&whole.input);
-    bytes_free(&whole.heard);
-    bytes_free(&pieces.input);
-    bytes_free(&pieces.heard);
+    forget(&whole);
+    forget(&pieces);
+    return 0;
+}
+
+/* The same for a framing with a parameter, which may be one that is refused for this max-message;
+ * then with a sentence. */
+static inline int fuzz_parameter(const char *framing, const uint8_t *data, size_t size)
+{
+    struct framing read;
+    struct error error = {0};
+    if (size <= CHOICES)
+        return 0;
+    if (framing_parse(&read, framing, (size_t)data[0] + 1, &error) == 0)
+        return fuzz_framing(framing, data, size);
+    require(error.status != 0 && *error.text);
     return 0;
 }
 

@@ -1,0 +1,7 @@
+/* Any cut of a stream into pieces gives the same messages: the framing octet. */
+#include "fuzz_codec.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return fuzz_framing("octet", data, size);
+}
