@@ -273,6 +273,16 @@ static void settle(struct send_datagrams_op *op, unsigned count, int status)
         op->list[op->handled++].status = status;
 }
 
+/* How many of these left, at least one; or -errno, about the first. */
+static int send_batch(int fd, struct mmsghdr *messages, unsigned count)
+{
+    int sent;
+    do
+        sent = sendmmsg(fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
 /* Send what has no status yet: 0, or -EAGAIN: some has to wait. */
 static int send_rest(struct send_datagrams_op *op)
 {
@@ -281,14 +291,14 @@ static int send_rest(struct send_datagrams_op *op)
     for (unsigned i = first; i < op->count; i++)
         prepare(&departure, i - first, &op->list[i]);
     while (op->handled < op->count) {
-        int count = sendmmsg(op->op.fd, departure.messages + (op->handled - first),
-                             op->count - op->handled, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (count > 0)
-            settle(op, (unsigned)count, 0);
-        else if (count < 0 && errno == EAGAIN && empties_by_itself(op->op.fd))
+        struct mmsghdr *messages = departure.messages + (op->handled - first);
+        int sent = send_batch(op->op.fd, messages, op->count - op->handled);
+        if (sent == -EAGAIN && empties_by_itself(op->op.fd))
             return -EAGAIN;
-        else if (count == 0 || errno != EINTR)
-            settle(op, 1, count == 0 ? -EIO : -errno);
+        if (sent > 0)
+            settle(op, (unsigned)sent, 0);
+        else
+            settle(op, 1, sent);
     }
     return 0;
 }
