@@ -16,7 +16,7 @@
  *
  * Results: counts or descriptors, or -errno. Two implementations now (epoll.c, sim.c); uring.c has
  * its slot in engine_create. The same contract tests run against each:
- * tests/unit/test_engine_contract.c. Later operations (child's end) join as typed structs like
+ * tests/unit/test_engine_*.c. Later operations (child's end) join as typed structs like
  * these.
  */
 #ifndef ENGINE_ENGINE_H
@@ -86,7 +86,9 @@ struct accept_op {
  * With OP_PACKETS each result is one packet of at most PACKET_MAX bytes (OP_TRUNCATED: the rest of
  * it is lost); an empty packet is the end of the stream.
  *
- * Reading (engine_read) is the same of a pipe, a terminal or a file, from its own position. */
+ * Reading (engine_read) is the same of a pipe, a terminal or a file, from its own position. The
+ * descriptor may be in blocking mode and shared with others; a file is read within a pass, which
+ * waits for the disk. */
 struct receive_op {
     struct op op;
     const uint8_t *data;
@@ -118,8 +120,9 @@ struct write_op {
     enum write_mode mode;
 };
 
-/* Connect a non-blocking socket. Result 0 or -errno, always told by done. The descriptor is
- * unusable after an error, a cancel too: its owner closes it. */
+/* Connect a non-blocking socket. Result 0 or -errno, always told by done. A Unix listener whose
+ * queue is full is waited for, as one of TCP is: the owner cancels when it has waited enough. The
+ * descriptor is unusable after an error, a cancel too: its owner closes it. */
 struct connect_op {
     struct op op;
     struct place to;
@@ -132,8 +135,9 @@ struct connect_op {
 #define DATAGRAMS_MAX 64
 
 /* Which address of ours a datagram was sent to, so that the reply can leave from it: IP_PKTINFO of
- * ip(7), IPV6_PKTINFO of ipv6(7), set on the socket by its owner. An IPv4 address on an IPv6 socket
- * stands in it mapped (::ffff:a.b.c.d). */
+ * ip(7), IPV6_RECVPKTINFO of ipv6(7), set on the socket by its owner. An IPv4 address on an IPv6
+ * socket stands in it mapped (::ffff:a.b.c.d), unless its owner set IP_PKTINFO too: only that tells
+ * which address answers for an IPv4 broadcast. */
 struct local_address {
     uint8_t family; /* AF_INET or AF_INET6 as the control message was; 0: not known */
     uint32_t interface;
@@ -141,9 +145,10 @@ struct local_address {
 };
 
 struct datagram {
-    struct slice bytes;         /* received: the engine's memory, valid within done */
-    struct place place;         /* who sent it (size 0: somebody without a name), or is sent it */
-    struct peer peer;           /* received: who sent it; Unix: from SCM_CREDENTIALS if there */
+    struct slice bytes; /* received: the engine's memory, valid within done */
+    struct place place; /* who sent it (size 0: somebody without a name), or is sent it (size 0:
+                           whom the socket is connected to) */
+    struct peer peer;   /* received: who sent it; Unix: from SCM_CREDENTIALS if there */
     struct local_address local; /* to which address it came, or from which it leaves */
     bool truncated;             /* received: it was longer */
     int status;                 /* sent: 0 or -errno */
@@ -159,7 +164,8 @@ struct receive_datagrams_op {
 
 /* Send datagrams, each for itself: one that fails (its status says why) does not keep the next from
  * leaving. UDP waits while our own buffer is full; a Unix receiver whose queue is full is a failure
- * (-EAGAIN): nobody waits for a receiver. Result: how many were sent, or -ECANCELED. */
+ * (-EAGAIN): nobody waits for a receiver. Result: how many were sent; or -ECANCELED, or -errno
+ * where waiting failed, and what comes after the first handled ones was not sent. */
 struct send_datagrams_op {
     struct op op;
     struct datagram *list; /* the owner's until the operation is over */

@@ -1,5 +1,5 @@
 /* epoll.h: what the parts of the epoll engine share. epoll.c waits and has epoll_connection.c,
- * epoll_stream.c and epoll_datagram.c do the work; all let epoll_operation.c keep the books.
+ * epoll_stream.c and epoll_datagram_*.c do the work; all let epoll_operation.c keep the books.
  *
  * Every operation is first tried, and waits only when it would block. A descriptor is made known to
  * epoll at that moment, once, edge-triggered: a conversation whose bytes are always there already
@@ -67,7 +67,7 @@ struct epoll_engine {
     struct descriptor *descriptors;
     size_t descriptor_count;
     uint8_t *buffer;     /* EPOLL_RECEIVE_SIZE bytes */
-    struct batch *batch; /* epoll_datagram.c's, or NULL: not needed yet */
+    struct batch *batch; /* epoll_datagram_receive.c's, or NULL: not needed yet */
     uint64_t random_state;
     struct epoll_event events[EPOLL_EVENTS_MAX];
 };
@@ -154,13 +154,16 @@ bool epoll_write(struct engine *engine, struct write_op *op, int fd);
 void epoll_try_transfer(struct epoll_engine *engine, struct send_op *op);
 bool epoll_sync(struct engine *engine, struct sync_op *op, int fd);
 
-/* ---- epoll_datagram.c ---- */
+/* ---- epoll_datagram_receive.c ---- */
 
 /* EPOLL_ROOM_SIZE bytes, whose content lasts until the next receive; NULL: memory is out. */
 uint8_t *epoll_room(struct epoll_engine *engine);
 
 void epoll_receive_datagrams(struct engine *engine, struct receive_datagrams_op *op, int fd);
 void epoll_try_receive_datagrams(struct epoll_engine *engine, struct receive_datagrams_op *op);
+
+/* ---- epoll_datagram_send.c ---- */
+
 bool epoll_send_datagrams(struct engine *engine, struct send_datagrams_op *op, int fd);
 void epoll_try_send_datagrams(struct epoll_engine *engine, struct send_datagrams_op *op);
 

@@ -1,7 +1,7 @@
 /* test_engine_datagrams.c: the contract of engine.h about datagrams.
  *
  * It runs in the worlds of test_engine_contract.c that have datagrams. What only the kernel has,
- * addresses to reply from and descriptors sent along, is in test_epoll_datagram.c. */
+ * addresses to reply from and descriptors sent along, is in test_epoll_datagram*.c. */
 #include "datagram_side.h"
 
 #include <errno.h>

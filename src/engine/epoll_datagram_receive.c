@@ -1,18 +1,16 @@
-/* epoll_datagram.c: datagrams, many in one call, each with the address it came to or leaves from.
+/* epoll_datagram_receive.c: datagrams received, many in one call, each with who sent it and to
+ * which address of ours.
  *
  * The happy path: recvmmsg fills slots of one large buffer, which is made when it is first needed;
  * what the system says beside each datagram becomes its peer and its local address; they are told
- * together. sendmmsg takes a whole batch, and each has the status 0.
+ * together. The buffer is lent to packets too (epoll_room).
  *
- * Ways to fail. A batch that is not full has emptied the socket, so it waits for an edge; but the
- * same holds as for a stream (epoll_stream.c). A descriptor that a datagram brings along is closed
- * at once: it would be ours to keep open. sendmmsg stops at the datagram that fails; asked again,
- * it tells why, and that becomes the status of this one alone. Where our own buffer is full the
- * rest waits until the socket is writable; but a Unix socket says the same of a receiver that does
- * not read, so there it is a status. No memory for the buffer ends a receive. */
+ * Ways to fail. A call that did not fill all slots has emptied the socket, so the next edge is
+ * waited for; but the exceptions are those of a stream (epoll_stream.c). A descriptor that a
+ * datagram brings along is closed at once: nobody makes us keep it. No memory for the buffer ends
+ * the receive, an error of the socket does. */
 #include "engine/epoll.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -51,8 +49,6 @@ uint8_t *epoll_room(struct epoll_engine *engine)
     struct batch *batch = batch_of(engine);
     return batch ? batch->room : NULL;
 }
-
-/* ---- what is received ---- */
 
 void epoll_receive_datagrams(struct engine *base, struct receive_datagrams_op *op, int fd)
 {
@@ -194,130 +190,4 @@ void epoll_try_receive_datagrams(struct epoll_engine *engine, struct receive_dat
     op->list = batch->list;
     engine->happened = true;
     op->op.done(&op->op, count);
-}
-
-/* ---- what is sent ---- */
-
-struct departure {
-    struct mmsghdr messages[DATAGRAMS_MAX];
-    struct iovec parts[DATAGRAMS_MAX];
-    union control control[DATAGRAMS_MAX];
-};
-
-/* Something beside the datagram: these size bytes. */
-static void enclose(struct msghdr *header, int level, int type, const void *bytes, size_t size)
-{
-    struct cmsghdr *control = header->msg_control;
-    header->msg_controllen = CMSG_SPACE(size);
-    memset(control, 0, CMSG_SPACE(size));
-    control->cmsg_level = level;
-    control->cmsg_type = type;
-    control->cmsg_len = CMSG_LEN(size);
-    memcpy(CMSG_DATA(control), bytes, size);
-}
-
-/* Its route decides through which interface it leaves, unless the address means nothing without
- * one. */
-static void leave_from(struct msghdr *header, const struct local_address *local)
-{
-    if (local->family == AF_INET) {
-        struct in_pktinfo info = {0};
-        memcpy(&info.ipi_spec_dst, local->address, sizeof info.ipi_spec_dst);
-        enclose(header, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
-    } else if (local->family == AF_INET6) {
-        struct in6_pktinfo info = {0};
-        memcpy(&info.ipi6_addr, local->address, sizeof info.ipi6_addr);
-        if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
-            info.ipi6_ifindex = local->interface;
-        enclose(header, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
-    }
-}
-
-/* The kernel only reads what is sent; iovec cannot say so. */
-static struct iovec part_of(struct slice bytes)
-{
-    union {
-        const uint8_t *read;
-        void *write;
-    } base = {.read = bytes.data};
-    return (struct iovec){base.write, bytes.size};
-}
-
-static void prepare(struct departure *departure, unsigned i, struct datagram *datagram)
-{
-    struct msghdr *header = &departure->messages[i].msg_hdr;
-    departure->parts[i] = part_of(datagram->bytes);
-    *header = (struct msghdr){.msg_iov = &departure->parts[i], .msg_iovlen = 1};
-    if (datagram->place.size > 0) {
-        header->msg_name = &datagram->place.any;
-        header->msg_namelen = datagram->place.size;
-    }
-    if (datagram->local.family != 0) {
-        header->msg_control = &departure->control[i];
-        leave_from(header, &datagram->local);
-    }
-}
-
-/* Whether a full buffer is our own and becomes free by itself. */
-static bool empties_by_itself(int fd)
-{
-    int family = AF_UNSPEC;
-    socklen_t size = sizeof family;
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family != AF_UNIX;
-}
-
-/* The next datagrams have this status. */
-static void settle(struct send_datagrams_op *op, unsigned count, int status)
-{
-    while (count-- > 0)
-        op->list[op->handled++].status = status;
-}
-
-/* Send what has no status yet: 0, or -EAGAIN: some has to wait. */
-static int send_rest(struct send_datagrams_op *op)
-{
-    struct departure departure;
-    unsigned first = op->handled;
-    for (unsigned i = first; i < op->count; i++)
-        prepare(&departure, i - first, &op->list[i]);
-    while (op->handled < op->count) {
-        int count = sendmmsg(op->op.fd, departure.messages + (op->handled - first),
-                             op->count - op->handled, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (count > 0)
-            settle(op, (unsigned)count, 0);
-        else if (count < 0 && errno == EAGAIN && empties_by_itself(op->op.fd))
-            return -EAGAIN;
-        else if (count == 0 || errno != EINTR)
-            settle(op, 1, count == 0 ? -EIO : -errno);
-    }
-    return 0;
-}
-
-static int64_t count_sent(const struct send_datagrams_op *op)
-{
-    int64_t sent = 0;
-    for (unsigned i = 0; i < op->count; i++)
-        sent += op->list[i].status == 0;
-    return sent;
-}
-
-void epoll_try_send_datagrams(struct epoll_engine *engine, struct send_datagrams_op *op)
-{
-    if (send_rest(op) == -EAGAIN)
-        return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_OUT);
-    epoll_finish(engine, &op->op, count_sent(op));
-}
-
-bool epoll_send_datagrams(struct engine *base, struct send_datagrams_op *op, int fd)
-{
-    struct epoll_engine *engine = epoll_of(base);
-    assert(!epoll_row(engine, fd) || !epoll_row(engine, fd)->writer);
-    op->op.fd = fd;
-    op->op.kind = OP_SEND_DATAGRAMS;
-    op->op.phase = 0;
-    op->handled = 0;
-    if (send_rest(op) == -EAGAIN)
-        return epoll_begin_waiting(engine, &op->op, DESCRIPTOR_OUT);
-    op->op.result = count_sent(op);
-    return true;
 }
