@@ -3,6 +3,7 @@ import os
 import pwd
 import re
 import signal
+import socket
 import subprocess
 import sys
 
@@ -285,6 +286,26 @@ def test_who_the_peer_is(user, tmp_path, listens, connects):
         target = b"\0" + target[1:].encode()
     with Client(target) as client:
         assert client.send(b"who\n").line() == described(client.socket)
+
+
+@pytest.mark.parametrize("listens, connects", [
+    ("udp:127.0.0.1:0", "127.0.0.1"), ("udp:[::1]:0", "::1"), ("udp:0", "127.0.0.1"), ("udp:0", "::1"),
+    ("unixgram:{}/socket", None)])
+def test_who_sent_a_datagram(user, tmp_path, listens, connects):
+    """A datagram has no connection; its turn knows the peer."""
+    program = user("run", at=listens.format(tmp_path))
+    family, target = where((connects, program.target[1]) if connects else program.target)
+    with socket.socket(family, socket.SOCK_DGRAM) as peer:
+        peer.settimeout(PATIENCE)
+        if not connects:
+            peer.bind(str(tmp_path / "own"))
+        peer.connect(target)
+        peer.send(b"who")
+        assert peer.recv(200) == described(peer).strip()
+    program.signal()
+    status, lines = program.ended()
+    assert status == DONE
+    assert counted(lines)["datagrams"] == 1 and "opened 1" not in lines
 
 
 SAYS_WHO = """
