@@ -67,7 +67,7 @@ static void *work(void *unused)
         usleep((useconds_t)job->milliseconds * 1000);
         char text[64];
         int size = snprintf(text, sizeof text, "%ld ms of work", job->milliseconds);
-        puts(text); /* in the order the work is done in */
+        puts(text);
         gt_reply(job->turn, text, (size_t)size);
     }
     return unused;
@@ -93,6 +93,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < THREADS; i++)
         if (!server || pthread_create(&threads[i], NULL, work, NULL) != 0)
             return fputs("later: out of memory or threads\n", stderr), GT_FAILED;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     on_signals(stop);
     gt_on_message(server, heard, NULL);
     gt_set(server, "ready", "-"); /* say on standard error where it listens */
