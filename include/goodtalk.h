@@ -216,8 +216,8 @@ struct gt_event {
     size_t counter_count;
 };
 
-/* Be told of events up to this level: GT_WARNING tells errors and warnings. Listening is a notice,
- * connections that come and go as they should are details. */
+/* Be told of events up to this level: GT_WARNING tells errors and warnings. Listening, being ready
+ * and stopping are notices, connections that come and go as they should are details. */
 typedef void gt_event_fn(const struct gt_event *event, void *context);
 GT_PUBLIC void gt_on_event(gt_server *server, enum gt_level level, gt_event_fn *told,
                            void *context);

@@ -188,7 +188,7 @@ int server_start(gt_server *server, struct engine *engine)
     tell_limits(server);
     status = tell_ready(server);
     if (status == GT_DONE)
-        tell(server, GT_EVENT_READY, GT_DETAIL, nobody, "ready");
+        tell(server, GT_EVENT_READY, GT_NOTICE, nobody, "ready");
     else
         server_fail(server, &server->error);
     return GT_DONE;
@@ -203,7 +203,7 @@ static void obey_stops(gt_server *server)
         return;
     if (server->stops_seen == 0) {
         server->drained = true;
-        tell(server, GT_EVENT_STOPPING, GT_DETAIL, nobody, "stopping: finishing what is in hand");
+        tell(server, GT_EVENT_STOPPING, GT_NOTICE, nobody, "stopping: finishing what is in hand");
         pass_drain(&server->worker);
     }
     if (stops >= 2) {

@@ -74,7 +74,6 @@ static int add_listener(gt_server *server, const struct listening_socket *socket
     return GT_DONE;
 }
 
-/* A descriptor handed in twice would be closed twice. */
 static bool listens_on(gt_server *server, int fd)
 {
     struct list *link = server->listeners.next;
@@ -82,6 +81,17 @@ static bool listens_on(gt_server *server, int fd)
         if (list_item(link, struct listener, link)->socket.fd == fd)
             return true;
     return false;
+}
+
+/* A descriptor handed in twice (fd:3 and systemd) would be closed twice. Those opened here are new;
+ * so it is enough to look afterwards, and nothing is to be closed. */
+static int check_new(gt_server *server, const struct listening_socket *sockets, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (listens_on(server, sockets[i].fd))
+            return error_set(&server->error, GT_WRONG, "fd:%d: is listened on already (%s)",
+                             sockets[i].fd, sockets[i].name);
+    return GT_DONE;
 }
 
 static void tell_listening(gt_server *server, const struct listener *listener)
@@ -118,15 +128,14 @@ int gt_listen(gt_server *server, const char *text)
         address_parse(&address, text, (enum address_family)server->settings.family, &server->error);
     if (status != GT_DONE)
         return status;
-    if (address.kind == ADDRESS_DESCRIPTOR && listens_on(server, address.descriptor))
-        return error_set(&server->error, GT_WRONG, "fd:%d: is listened on already",
-                         address.descriptor);
     struct settings *settings = settings_seal(&server->settings, FRAMING_STREAM, &server->error);
     if (!settings)
         return server->error.status;
     struct listening_socket sockets[SOCKETS_MAX];
     unsigned count = 0;
     status = sockets_open(&address, settings, sockets, &count, &server->error);
+    if (status == GT_DONE)
+        status = check_new(server, sockets, count);
     if (status == GT_DONE)
         status = add_listeners(server, sockets, count, settings);
     settings_release(&settings);

@@ -32,8 +32,9 @@ struct listening_socket {
 #define SOCKETS_MAX 64
 
 /* Open what an address means: one socket, or for a HOST one for each address it resolves to, on one
- * port. *count is how many of sockets (room for SOCKETS_MAX) were filled. GT_DONE; GT_FAILED with a
- * sentence that names the holder of what is taken, and nothing left open. */
+ * port; or take those that were handed in (fd:N, systemd), which stay open if that fails. *count is
+ * how many of sockets (room for SOCKETS_MAX) were filled. GT_DONE; GT_FAILED with a sentence that
+ * names the holder of what is taken, and nothing that was opened here left open. */
 int sockets_open(const struct address *address, const struct settings *settings,
                  struct listening_socket *sockets, unsigned *count, struct error *error);
 

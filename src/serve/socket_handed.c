@@ -5,10 +5,13 @@
  * owner's. It is made non-blocking and close-on-exec (a socket without blocking is what whoever
  * hands one in to a server expects), and set as those opened here are.
  *
- * Failing: it is not open, not a socket, of another kind, not listening, not bound. */
+ * Failing: it is not open, not a socket, of another kind, not listening, not bound. Of several that
+ * a service manager has handed in all are taken, or none. */
 #include "serve/socket_kinds.h"
 
+#include "base/escape.h"
 #include "base/place.h"
+#include "guard/handed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,4 +93,21 @@ int socket_open_descriptor(int fd, struct listening_socket *socket, struct error
     if (result < 0)
         return error_errno(error, -result, "cannot listen on fd:%d", fd);
     return GT_DONE;
+}
+
+int socket_open_systemd(const struct address *address, struct listening_socket *sockets,
+                        unsigned *count, struct error *error)
+{
+    char name[SOCKET_NAME_SIZE];
+    int descriptors[SOCKETS_MAX];
+    unsigned found;
+    int status = handed_find(address->path, descriptors, SOCKETS_MAX, &found, error);
+    if (status != GT_DONE) {
+        escape_string(name, sizeof(name), slice_of_text(address->path));
+        return error_prefix(error, "cannot listen on systemd%s%s", *name ? ":" : "", name);
+    }
+    for (unsigned i = 0; i < found && status == GT_DONE; i++)
+        status = socket_open_descriptor(descriptors[i], &sockets[i], error);
+    *count = status == GT_DONE ? found : 0;
+    return status;
 }

@@ -18,6 +18,10 @@ int socket_open_unix(const struct address *address, const struct settings *setti
 /* A descriptor that was handed in: fd:N. */
 int socket_open_descriptor(int fd, struct listening_socket *socket, struct error *error);
 
+/* Those that a service manager has handed in: systemd, systemd:NAME. */
+int socket_open_systemd(const struct address *address, struct listening_socket *sockets,
+                        unsigned *count, struct error *error);
+
 /* ---- socket_tune.c ---- */
 
 /* Set what every socket of this family and type has: 0 or -errno. Before bind, so that no datagram

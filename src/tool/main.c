@@ -4,7 +4,9 @@
  * Whoever fails leaves one sentence; it is said once, here, and the status says whose fault it is
  * (enum gt_status). A run that ended by a signal before it had begun its job ends the process by
  * that signal. */
+#include "base/address.h"
 #include "tool/help.h"
+#include "tool/notify.h"
 #include "tool/options.h"
 #include "tool/report.h"
 #include "tool/signals.h"
@@ -29,13 +31,12 @@ static bool fill_standard_descriptors(void)
     return output_closed;
 }
 
-/* Whether the system is asked to choose the port: "0", "localhost:0". */
-static bool asks_for_any_port(const char *address)
+/* Whether the system is asked to choose the port: "0", "localhost:0", "udp:0". */
+static bool asks_for_any_port(const char *text)
 {
-    size_t length = strlen(address);
-    if (strncmp(address, "unix:", 5) == 0 || strncmp(address, "fd:", 3) == 0)
-        return false;
-    return strcmp(address, "0") == 0 || (length > 1 && strcmp(address + length - 2, ":0") == 0);
+    struct address address;
+    return address_parse(&address, text, FAMILY_ANY, NULL) == GT_DONE && address.port == 0 &&
+           (address.kind == ADDRESS_TCP || address.kind == ADDRESS_UDP);
 }
 
 /* Whether the address listened on is told: to a person who waits for the one message, and where
@@ -87,16 +88,37 @@ static int serve_with(const struct options *options, struct report *report, gt_s
     return status == GT_DONE ? status : error_set(error, status, "%s", gt_error(server));
 }
 
+/* Who hears of events: standard error and the service manager. */
+struct audience {
+    struct report report;
+    struct notify notify;
+};
+
+static void hear(const struct gt_event *event, void *context)
+{
+    struct audience *audience = context;
+    struct error error = {0};
+    struct gt_event note = {
+        .kind = GT_EVENT_NOTE, .level = GT_DETAIL, .name = "note", .text = error.text};
+    int number = errno; /* of the library, which has not finished with it */
+    report_event(event, &audience->report);
+    if (notify_event(&audience->notify, event, &error) != GT_DONE)
+        report_event(&note, &audience->report);
+    errno = number;
+}
+
 static int serve(const struct options *options, bool output_closed, struct error *error)
 {
     gt_server *server = gt_create();
     if (!server)
         return error_set(error, GT_FAILED, "out of memory");
-    struct report report = options->report;
-    gt_on_event(server, report.threshold, report_event, &report);
+    struct audience audience = {.report = options->report};
+    /* The manager hears of notices also where nobody else does. */
+    enum gt_level threshold = audience.report.threshold;
+    gt_on_event(server, threshold > GT_NOTICE ? threshold : GT_NOTICE, hear, &audience);
     signals_catch(server);
-    int status = serve_with(options, &report, server, output_closed, error);
-    report_finish(&report);
+    int status = serve_with(options, &audience.report, server, output_closed, error);
+    report_finish(&audience.report);
     signals_release();
     gt_free(&server);
     return status;

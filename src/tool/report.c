@@ -25,6 +25,8 @@ bool report_wants(const struct report *report, const struct gt_event *event)
         return false;
     if (event->kind == GT_EVENT_COUNTERS) /* somebody asked for it */
         return true;
+    if (event->kind == GT_EVENT_READY || event->kind == GT_EVENT_STOPPING)
+        return report->threshold >= GT_DETAIL;
     if (event->kind == GT_EVENT_LISTENING)
         return report->threshold >= (report->tells_address ? GT_NOTICE : GT_DETAIL);
     return event->level <= report->threshold;
@@ -175,7 +177,6 @@ bool report_has_room(struct report *report, const struct gt_event *event, int64_
 void report_event(const struct gt_event *event, void *context)
 {
     struct report *report = context;
-    int error = errno; /* of the library, which has not finished with it */
     int64_t time_us = now_us();
     if (!report_wants(report, event) || !report_has_room(report, event, time_us))
         return;
@@ -185,7 +186,6 @@ void report_event(const struct gt_event *event, void *context)
     } else {
         report->unsaid++;
     }
-    errno = error;
 }
 
 void report_finish(struct report *report)

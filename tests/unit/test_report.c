@@ -98,6 +98,16 @@ static void listening_is_a_detail_unless_it_helps(void **state)
     assert_false(wanted(GT_ERROR, true, GT_EVENT_LISTENING, GT_NOTICE));
 }
 
+/* They are notices for the service manager's sake. */
+static void ready_and_stopping_are_details(void **state)
+{
+    (void)state;
+    assert_false(wanted(GT_NOTICE, true, GT_EVENT_READY, GT_NOTICE));
+    assert_true(wanted(GT_DETAIL, false, GT_EVENT_READY, GT_NOTICE));
+    assert_false(wanted(GT_NOTICE, true, GT_EVENT_STOPPING, GT_NOTICE));
+    assert_true(wanted(GT_DETAIL, false, GT_EVENT_STOPPING, GT_NOTICE));
+}
+
 static void a_failed_run_is_said_by_its_caller(void **state)
 {
     (void)state;
@@ -197,6 +207,7 @@ int main(void)
         cmocka_unit_test(json_stays_valid_with_any_byte),
         cmocka_unit_test(the_threshold_decides),
         cmocka_unit_test(listening_is_a_detail_unless_it_helps),
+        cmocka_unit_test(ready_and_stopping_are_details),
         cmocka_unit_test(a_failed_run_is_said_by_its_caller),
         cmocka_unit_test(lines_go_to_standard_error),
         cmocka_unit_test(peers_cannot_flood_what_is_said),

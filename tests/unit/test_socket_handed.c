@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -139,6 +140,85 @@ static void test_what_is_no_listener(void **state)
     refuses_descriptor(777, "Bad file descriptor (EBADF, errno 9)");
 }
 
+/* ---- by a service manager ---- */
+
+#define FIRST 3
+
+/* Move a descriptor to a number, as a service manager does, and say how many there are. */
+static void hand_in(int fd, int number, const char *count, const char *names)
+{
+    char pid[16];
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    if (fd != number) {
+        assert_int_equal(dup2(fd, number), number);
+        close(fd);
+    }
+    setenv("LISTEN_PID", pid, 1);
+    setenv("LISTEN_FDS", count, 1);
+    setenv("LISTEN_FDNAMES", names, 1);
+}
+
+static int end_of_service(void **state)
+{
+    (void)state;
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    return 0;
+}
+
+static void test_systemd(void **state)
+{
+    (void)state;
+    char name[64];
+    int stream = fcntl(ip_socket(SOCK_STREAM, 0), F_DUPFD, 20);
+    int datagrams = fcntl(ip_socket(SOCK_DGRAM, 0), F_DUPFD, 20);
+    snprintf(name, sizeof(name), "@test_socket-%d", (int)getpid());
+    int packets = fcntl(unix_socket(name, SOCK_SEQPACKET), F_DUPFD, 20);
+    assert_int_equal(listen(stream, 1) | listen(packets, 1), 0);
+    for (int fd = FIRST; fd < 20; fd++)
+        close(fd);
+    hand_in(stream, FIRST, "3", "web:statsd:web");
+    hand_in(datagrams, FIRST + 1, "3", "web:statsd:web");
+    hand_in(packets, FIRST + 2, "3", "web:statsd:web");
+    struct opened opened = opens("systemd:web", NULL);
+    assert_int_equal(opened.count, 2);
+    assert_int_equal(opened.list[0].fd, FIRST);
+    assert_int_equal(opened.list[1].fd, FIRST + 2);
+    assert_int_equal(opened.list[1].type, SOCK_SEQPACKET);
+    opened = opens("systemd:statsd", NULL);
+    assert_int_equal(opened.count, 1);
+    assert_int_equal(opened.list[0].fd, FIRST + 1);
+    assert_int_equal(opened.list[0].type, SOCK_DGRAM);
+    fails("systemd:mail", "cannot listen on systemd:mail: no socket is called 'mail'");
+    opened = opens("systemd", NULL);
+    assert_int_equal(opened.count, 3);
+    close_opened(&opened);
+}
+
+/* One that cannot be served: none is, and all stay open, for they are another's. */
+static void test_systemd_all_or_none(void **state)
+{
+    (void)state;
+    int stream = fcntl(ip_socket(SOCK_STREAM, 0), F_DUPFD, 20);
+    int deaf = fcntl(ip_socket(SOCK_STREAM, 0), F_DUPFD, 20);
+    assert_int_equal(listen(stream, 1), 0);
+    for (int fd = FIRST; fd < 20; fd++)
+        close(fd);
+    hand_in(stream, FIRST, "2", "a:b");
+    hand_in(deaf, FIRST + 1, "2", "a:b");
+    fails("systemd", "cannot listen on fd:4: it does not listen; the one who hands it in calls "
+                     "listen");
+    assert_int_equal(close(FIRST) | close(FIRST + 1), 0);
+}
+
+static void test_no_service_manager(void **state)
+{
+    (void)state;
+    fails("systemd", "cannot listen on systemd: LISTEN_PID is not set: no service manager");
+    fails("systemd:web", "cannot listen on systemd:web: LISTEN_PID is not set: ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +228,9 @@ int main(void)
         IN_FOLDER(test_unix),
         cmocka_unit_test(test_abstract),
         cmocka_unit_test(test_what_is_no_listener),
+        cmocka_unit_test_teardown(test_systemd, end_of_service),
+        cmocka_unit_test_teardown(test_systemd_all_or_none, end_of_service),
+        cmocka_unit_test(test_no_service_manager),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
