@@ -39,8 +39,8 @@ struct batch {
 /* The batch, or NULL: memory is out. */
 static struct batch *batch_of(struct epoll_engine *engine)
 {
-    if (!engine->batch && (engine->batch = malloc(sizeof *engine->batch)))
-        engine->batch->size_most = engine->batch->slot_count = engine->batch->used = 0;
+    if (!engine->batch)
+        engine->batch = calloc(1, sizeof *engine->batch);
     return engine->batch;
 }
 

@@ -173,7 +173,7 @@ static void write_refusal(FILE *to, const struct nc *nc, const struct given *giv
     if (nc->command)
         fputs("a command for each message is -x, and not built yet in this version", to);
     else if (nc->udp)
-        fputs("UDP is named by the address, and not built yet in this version", to);
+        fputs("UDP is named by the address", to);
     else if (nc->unix_socket)
         fputs("a Unix socket is named by its address", to);
     else if (nc->letter)

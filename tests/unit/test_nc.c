@@ -118,8 +118,7 @@ static void udp_and_unix_are_in_the_address(void **state)
     struct nc udp = {0};
     struct given given = given_addresses("9999", NULL, NULL);
     nc_note(&udp, 'u', NULL);
-    expect(&udp, &given,
-           "-u: UDP is named by the address, and not built yet in this version: goodtalk udp:9999");
+    expect(&udp, &given, "-u: UDP is named by the address: goodtalk udp:9999");
     struct nc unix_socket = {0};
     given = given_addresses("/tmp/x", NULL, NULL);
     nc_note(&unix_socket, 'U', NULL);
