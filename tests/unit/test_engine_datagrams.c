@@ -323,6 +323,7 @@ static void hears_somebody_without_a_name(struct world *world)
     int writer = world->table->datagrams->correspondent(world, office->fd, false);
     int reader = correspondent(office);
     correspondent_says(world, reader, "I have one", 10);
+    UNTIL(world, office->count == 1);
     correspondent_says(world, writer, "I have none", 11);
     UNTIL(world, office->count == 2);
     assert_letter(office, 1, "I have none", 11);
@@ -335,6 +336,12 @@ static void hears_somebody_without_a_name(struct world *world)
     assert_int_equal(office->sent, 1);
     assert_true(office->going[0].status < 0);
     correspondent_hears(world, reader, "hello", 5);
+    int another = correspondent(office);
+    struct place place = world->table->datagrams->place(world, another);
+    correspondent_says(world, another, "I have one too", 14);
+    UNTIL(world, office->count == 3);
+    assert_int_equal(office->letters[2].place.size, place.size);
+    assert_memory_equal(&office->letters[2].place.any, &place.any, place.size);
     office_close(office);
 }
 

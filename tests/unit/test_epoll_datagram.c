@@ -214,12 +214,32 @@ static void receives_full_batches(void **state)
     struct world *world = *state;
     struct office *office = office_open(world);
     int writer = world->table->datagrams->correspondent(world, office->fd, true);
+    office_receive(office, 100);
+    steps(world, 3);
     for (unsigned i = 0; i < 3 * DATAGRAMS_MAX + 5; i++)
         correspondent_says(world, writer, "one of many", 11);
-    office_receive(office, 100);
     UNTIL(world, office->count == 3 * DATAGRAMS_MAX + 5);
     assert_int_equal(office->results, 4);
     assert_int_equal(office->most, DATAGRAMS_MAX);
+    office_close(office);
+}
+
+/* Had it blocked, no pass and no send would have returned. */
+static void does_not_block_on_a_blocking_socket(void **state)
+{
+    struct world *world = *state;
+    struct office *office = office_open(world);
+    int other = world->table->datagrams->correspondent(world, office->fd, true);
+    assert_int_equal(fcntl(office->fd, F_SETFL, 0), 0);
+    office_receive(office, 100);
+    steps(world, 3);
+    correspondent_says(world, other, "hello", 5);
+    UNTIL(world, office->count == 1);
+    for (unsigned sent = 0; sent < 10000 && office->going[0].status == 0; sent++) {
+        office_address(office, 0, other, "hello?", 6);
+        office_send(office, 1);
+    }
+    assert_int_equal(office->going[0].status, -EAGAIN);
     office_close(office);
 }
 
@@ -412,12 +432,19 @@ static void closes_descriptors_sent_along(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UDP(replies_from_the_ipv4_address_asked), UDP(replies_from_the_ipv6_address_asked),
-        UDP(replies_with_either_kind_of_address), UDP(replies_to_many),
-        UDP(replies_to_many_from_an_ipv6_socket), UDP(receives_full_batches),
-        UDP(receives_with_other_sizes),           UDP(shares_its_buffer_between_sockets),
-        UDP(tells_that_nobody_is_there),          UDP(leaves_a_socket_to_others),
-        UDP(survives_running_out_of_memory),      UNIX(tells_credentials),
+        UDP(replies_from_the_ipv4_address_asked),
+        UDP(replies_from_the_ipv6_address_asked),
+        UDP(replies_with_either_kind_of_address),
+        UDP(replies_to_many),
+        UDP(replies_to_many_from_an_ipv6_socket),
+        UDP(receives_full_batches),
+        UDP(receives_with_other_sizes),
+        UDP(shares_its_buffer_between_sockets),
+        UDP(tells_that_nobody_is_there),
+        UDP(leaves_a_socket_to_others),
+        UDP(survives_running_out_of_memory),
+        UNIX(does_not_block_on_a_blocking_socket),
+        UNIX(tells_credentials),
         UNIX(closes_descriptors_sent_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,6 +33,12 @@ static int unix_world(void **state)
     return 0;
 }
 
+static int tcp_world(void **state)
+{
+    *state = world_tcp.create(1);
+    return 0;
+}
+
 static int end_world(void **state)
 {
     struct world *world = *state;
@@ -306,6 +312,23 @@ static void does_not_spin_at_a_full_queue(void **state)
     side_close(&call.side);
 }
 
+/* An event about something else, or an attempt under way already, is no answer. */
+static void waits_for_an_attempt_under_way(void **state)
+{
+    struct world *world = *state;
+    struct call call;
+    struct place place;
+    int fd = world->table->meetings->unanswered(world, &place);
+    assert_int_equal(connect(fd, &place.any, place.size), -1);
+    assert_int_equal(errno, EINPROGRESS);
+    connect_to(&call, world, fd, &place);
+    steps(world, 5);
+    assert_int_equal(call.results, 0);
+    side_cancel(&call.side, &call.connect.op);
+    UNTIL(world, call.results == 1);
+    side_close(&call.side);
+}
+
 static void tells_where_nobody_can_be(void **state)
 {
     struct world *world = *state;
@@ -323,6 +346,7 @@ static void tells_where_nobody_can_be(void **state)
     side_close(&call.side);
 }
 
+#define TCP(test)  cmocka_unit_test_setup_teardown(test, tcp_world, end_world)
 #define UNIX(test) cmocka_unit_test_setup_teardown(test, unix_world, end_world)
 
 int main(void)
@@ -338,6 +362,7 @@ int main(void)
         UNIX(survives_running_out_of_memory),
         UNIX(waits_while_a_queue_is_full),
         UNIX(does_not_spin_at_a_full_queue),
+        TCP(waits_for_an_attempt_under_way),
         UNIX(tells_where_nobody_can_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
