@@ -19,6 +19,9 @@
 /* How many bytes may wait unsent in the kernel before a connection counts as not writable. */
 #define UNSENT_BYTES (128 * 1024)
 
+/* What may wait in the kernel for a socket of datagrams, each way. */
+#define DATAGRAM_ROOM_BYTES (4 * 1024 * 1024)
+
 /* 0 or -errno. */
 static int switch_on(int fd, int level, int option)
 {
@@ -34,6 +37,18 @@ static int tune_tcp(int fd)
     return switch_on(fd, IPPROTO_TCP, TCP_NODELAY);
 }
 
+/* Datagrams of a burst wait in the kernel; and replies to receivers that take none (a neighbour who
+ * does not answer, a Unix socket that is not read) must not use up the room for those to others. As
+ * much of it as the system allows. */
+static void make_room(int fd)
+{
+    int size = DATAGRAM_ROOM_BYTES;
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
 static int tune_udp(int fd, int family)
 {
     int result = switch_on(fd, IPPROTO_IP, IP_PKTINFO);
@@ -44,6 +59,8 @@ static int tune_udp(int fd, int family)
 
 int socket_tune(int fd, int family, int type)
 {
+    if (type == SOCK_DGRAM)
+        make_room(fd);
     if (family != AF_UNIX)
         return type == SOCK_DGRAM ? tune_udp(fd, family) : tune_tcp(fd);
     return type == SOCK_DGRAM ? switch_on(fd, SOL_SOCKET, SO_PASSCRED) : 0;
