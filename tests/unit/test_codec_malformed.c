@@ -89,6 +89,8 @@ static const struct row decimal_rows[] = {
     ROW("octet", "99 " BODY_99, BODY_99 "|"),
     ROW("octet", "100 x" BODY_99, "x" BODY_99 "|"),
     ROW("octet", "101", TOO_LONG),
+    ROW_WITHIN("octet", "1048576 ", UNFINISHED, 1048576),
+    ROW_WITHIN("octet", "1048577", TOO_LONG, 1048576),
     ROW_WITHIN("octet", "5", TOO_LONG, 4),
     /* numbers of 64 bits and more */
     ROW_WITHIN("netstring", "1844674407370955161", UNFINISHED, SIZE_MAX),
