@@ -40,12 +40,18 @@ static void server_fail(gt_server *server, const struct error *error)
 
 /* ---- start ---- */
 
+static void drain(gt_server *server)
+{
+    tell(server, GT_EVENT_STOPPING, GT_NOTICE, nobody, "stopping: finishing what is in hand");
+    pass_drain(&server->worker);
+}
+
 static void time_is_up(struct timer *timer, int64_t now_ns)
 {
     (void)now_ns;
     gt_server *server = list_item(timer, gt_server, timeout);
     if (!goal_exists(&server->goal)) {
-        pass_drain(&server->worker);
+        drain(server);
         return;
     }
     server->timed_out = true;
@@ -203,8 +209,7 @@ static void obey_stops(gt_server *server)
         return;
     if (server->stops_seen == 0) {
         server->drained = true;
-        tell(server, GT_EVENT_STOPPING, GT_NOTICE, nobody, "stopping: finishing what is in hand");
-        pass_drain(&server->worker);
+        drain(server);
     }
     if (stops >= 2) {
         server->abandoned = true;

@@ -29,8 +29,23 @@ static void check_address(const struct address *address)
 {
     require(memchr(address->host, 0, sizeof(address->host)) != NULL);
     require(memchr(address->path, 0, sizeof(address->path)) != NULL);
-    require((address->kind == ADDRESS_UNIX) == (address->path[0] != '\0'));
     require((address->kind == ADDRESS_DESCRIPTOR) == (address->descriptor >= 0));
+    switch (address->kind) {
+    case ADDRESS_TCP:
+    case ADDRESS_UDP:
+    case ADDRESS_DESCRIPTOR:
+        require(address->path[0] == '\0');
+        break;
+    case ADDRESS_UNIX:
+    case ADDRESS_UNIXGRAM:
+    case ADDRESS_UNIXPACKET:
+        require(address->path[0] != '\0' && strcmp(address->path, "@") != 0);
+        require(place_of_unix(address->path).size <= sizeof(struct sockaddr_un));
+        break;
+    case ADDRESS_SYSTEMD:
+        require(fit_for_terminal(slice_of_text(address->path)) && !strchr(address->path, ':'));
+        break;
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

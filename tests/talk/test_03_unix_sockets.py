@@ -4,7 +4,7 @@ import signal
 import socket
 
 import pytest
-from goodtalk_talk import REPLY, Client, run, say, this_process
+from goodtalk_talk import PATIENCE, REPLY, Client, run, say, this_process
 
 
 def test_removed_at_the_end_however_it_ends(goodtalk, tmp_path):
@@ -101,6 +101,31 @@ def test_owner(goodtalk, tmp_path, owner, uid, gid):
     assert found.st_uid == uid
     assert gid is None or found.st_gid == gid
     assert talk.stop() == 0
+
+
+TYPES = {"unix": socket.SOCK_STREAM, "unixgram": socket.SOCK_DGRAM, "unixpacket": socket.SOCK_SEQPACKET}
+
+
+@pytest.mark.parametrize("kind", ["unixgram", "unixpacket"])
+def test_datagrams_and_packets(goodtalk, tmp_path, kind):
+    """In the place of a stale stream; refused to who comes second; removed at the end."""
+    path = tmp_path / "gt"
+    stale_socket(path)
+    talk = goodtalk("-n", "1", "--socket-mode", "0666", at=f"{kind}:{path}")
+    assert talk.addresses == [f"{kind}:{path}"]
+    assert path.stat().st_mode & 0o7777 == 0o666
+    for other in TYPES:
+        second = run(f"{other}:{path}")
+        assert second.returncode == 1
+        assert b"EADDRINUSE" in second.stderr and f"(pid {talk.pid})".encode() in second.stderr
+    with socket.socket(socket.AF_UNIX, TYPES[kind]) as client:
+        client.settimeout(PATIENCE)
+        client.bind(str(tmp_path / "own"))
+        client.connect(str(path))
+        client.send(b"hello")
+        assert client.recv(1000) == REPLY
+    assert talk.ended() == 0
+    assert not path.exists()
 
 
 def test_abstract(goodtalk):

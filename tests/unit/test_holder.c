@@ -21,8 +21,8 @@
 
 #define TEXT 200
 
-/* A socket that listens on a port of its own. */
-static int listen_on_port(int family, uint16_t *port)
+/* A socket that has a port of its own, and listens where it can. */
+static int open_port(int family, int type, uint16_t *port)
 {
     union {
         struct sockaddr any;
@@ -30,17 +30,22 @@ static int listen_on_port(int family, uint16_t *port)
         struct sockaddr_in6 ipv6;
     } address = {0};
     socklen_t size = family == AF_INET ? sizeof(address.ipv4) : sizeof(address.ipv6);
-    int fd = socket(family, SOCK_STREAM, 0);
+    int fd = socket(family, type, 0);
     if (family == AF_INET6)
         address.ipv6.sin6_addr = in6addr_loopback;
     address.any.sa_family = (sa_family_t)family;
-    if (bind(fd, &address.any, size) < 0 || listen(fd, 1) < 0 ||
+    if (bind(fd, &address.any, size) < 0 || (type == SOCK_STREAM && listen(fd, 1) < 0) ||
         getsockname(fd, &address.any, &size) < 0) {
         close(fd);
         return -1;
     }
     *port = ntohs(family == AF_INET ? address.ipv4.sin_port : address.ipv6.sin6_port);
     return fd;
+}
+
+static int listen_on_port(int family, uint16_t *port)
+{
+    return open_port(family, SOCK_STREAM, port);
 }
 
 static int listen_on_name(const char *name, int type)
@@ -106,6 +111,45 @@ static void test_ourselves(void **state)
         assert_port_held(port, "this process");
         close(fd);
     }
+}
+
+/* UDP does not listen: whoever has bound the port holds it, with a peer or without. */
+static void test_udp(void **state)
+{
+    (void)state;
+    static const int families[] = {AF_INET, AF_INET6};
+    char text[TEXT];
+    for (int i = 0; i < 2; i++) {
+        uint16_t port;
+        struct sockaddr_storage own;
+        socklen_t size = sizeof(own);
+        int fd = open_port(families[i], SOCK_DGRAM, &port);
+        if (fd < 0)
+            continue; /* no IPv6 here */
+        assert_true(holder_of_port(SOCK_DGRAM, port, text, sizeof(text)));
+        assert_string_equal(text, "this process");
+        assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &size), 0);
+        assert_int_equal(connect(fd, (struct sockaddr *)&own, size), 0);
+        assert_true(holder_of_port(SOCK_DGRAM, port, text, sizeof(text)));
+        close(fd);
+        assert_false(holder_of_port(SOCK_DGRAM, port, text, sizeof(text)));
+    }
+}
+
+/* A port of TCP is another than that of UDP. */
+static void test_the_other_protocol(void **state)
+{
+    (void)state;
+    uint16_t port;
+    char text[TEXT];
+    int fd = open_port(AF_INET, SOCK_DGRAM, &port);
+    if (holder_of_port(SOCK_STREAM, port, text, sizeof(text)))
+        assert_string_not_equal(text, "this process");
+    close(fd);
+    fd = open_port(AF_INET, SOCK_STREAM, &port);
+    if (holder_of_port(SOCK_DGRAM, port, text, sizeof(text)))
+        assert_string_not_equal(text, "this process");
+    close(fd);
 }
 
 static void test_another_process(void **state)
@@ -273,6 +317,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ourselves),
+        cmocka_unit_test(test_udp),
+        cmocka_unit_test(test_the_other_protocol),
         cmocka_unit_test(test_another_process),
         cmocka_unit_test(test_several_processes),
         cmocka_unit_test(test_nobody),
