@@ -29,7 +29,7 @@ test test-all asan soak soak-fuzz soak-storm tidy:
 
 format:
 	@tools/install-packages tidy
-	@clang-format -i $(wildcard include/*.h src/*/*.[ch] tests/*/*.[ch] examples/*.c)
+	@clang-format -i $(wildcard include/*.h src/*/*.[ch] tests/*/*.[ch] examples/*.c examples/*.cc)
 
 install: build
 	@meson configure $(BUILD) --prefix=$(abspath $(PREFIX))

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
@@ -24,7 +25,7 @@ def compiler():
     commands = json.loads((BUILD / "compile_commands.json").read_text())
     words = next(entry["command"].split() for entry in commands if entry["file"].endswith("serve/server.c"))
     options = [number for number, word in enumerate(words) if word.startswith("-")]
-    return [*words[:options[0]], *(word for word in words if word.startswith("-fsanitize="))]
+    return [shutil.which(words[0]), *words[1:options[0]], *(word for word in words if word.startswith("-fsanitize="))]
 
 
 def build(source, target, link):

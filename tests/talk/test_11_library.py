@@ -185,6 +185,19 @@ def test_stopped_twice_it_leaves_at_once(user, how):
 
 
 @pytest.mark.parametrize("how", HOW)
+def test_a_reply_after_the_run_is_harmless(user, how):
+    program = user(how)
+    with program.client() as client:
+        assert client.send(b"now\nlater when told\n").line() == b"at once\n"
+        program.signal()
+        program.stdout.wait_for(b"event stopping -\n")
+        program.signal()
+        program.stdout.wait_for(b"ended 1 with 2\n")
+        program.stdin.write(b".")
+        assert program.ended()[0] == STOPPED
+
+
+@pytest.mark.parametrize("how", HOW)
 def test_the_timeout_of_the_run(user, how):
     program = user(how, "timeout", "100ms", "count", "1")
     assert program.ended()[0] == TIMED_OUT

@@ -10,15 +10,19 @@ A block fenced as ```console is an example:
 A line that begins with "> " continues the command before it. Each block runs as one bash script in an
 empty directory, with goodtalk on PATH, on a network of its own where port 9999 is free; so a block may
 use nothing that another one left behind. Servers still running at the end of a block are stopped.
-A carriage return at a line's end is not compared. C blocks in the README are examples/hello.c.
+A carriage return at a line's end is not compared. C blocks in the README are examples/hello.c, which is
+there where a block uses it; cc and pkg-config know the library as if it were installed, and the next
+command after "./hello &" waits until something listens on port 9999.
 """
 import os
 import re
 import shlex
+import shutil
 import subprocess
 
 import pytest
 from goodtalk_talk import GOODTALK, PATIENCE, ROOT
+from library_talk import BUILD, compiler
 
 README = ROOT / "README.md"
 
@@ -48,6 +52,9 @@ def take_apart(block):
     return commands, printed
 
 
+LISTENS = f"timeout {PATIENCE} sh -c 'until grep -q \":270F \" /proc/net/tcp6; do sleep 0.01; done'"
+
+
 def script_of(commands):
     """The commands as one script that waits for each server it starts."""
     lines = ["mkfifo .ready", "exec 9<>.ready"]
@@ -57,7 +64,18 @@ def script_of(commands):
         lines += ["export README_READY=fd:9"] if waits else []
         lines += [command]
         lines += ["unset README_READY", f"read -r -t {PATIENCE} -u 9 _ || echo 'never ready'"] if waits else []
+        lines += [LISTENS] if command.startswith("./") and command.endswith("&") else []
     return "\n".join(lines + ["kill $(jobs -p) 2>/dev/null", "wait", ""])
+
+
+def offer_library(programs, scratch):
+    """cc, pkg-config and hello.c, as they are for somebody who has installed the library."""
+    shutil.copy(ROOT / "examples" / "hello.c", scratch)
+    (programs / "cc").write_text(f'#!/bin/sh\nexec {shlex.join(compiler())} "$@"\n')
+    (programs / "cc").chmod(0o755)
+    (programs / "goodtalk.pc").write_text(
+        f"Name: goodtalk\nDescription: as built\nVersion: 0\nCflags: -I{ROOT}/include\n"
+        f"Libs: -L{BUILD} -lgoodtalk -Wl,-rpath,{BUILD}\n")
 
 
 def run_block(block, directory):
@@ -70,7 +88,10 @@ def run_block(block, directory):
     goodtalk.write_text(f'#!/bin/sh\nexec {shlex.quote(GOODTALK)} '
                         '${README_READY:+--ready "$README_READY"} "$@"\n')
     goodtalk.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    if "hello.c" in block:
+        offer_library(programs, scratch)
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8",
+                   "PKG_CONFIG_PATH": str(programs)}
     ran = subprocess.run(["bash", "-c", script_of(commands)], cwd=scratch, env=environment,
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          timeout=2 * PATIENCE, check=False)
