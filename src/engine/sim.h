@@ -195,7 +195,7 @@ enum sim_datagrams_kind { SIM_UDP, SIM_UNIX };
 /* A datagram socket's descriptor. */
 int sim_datagrams(struct engine *engine, enum sim_datagrams_kind kind);
 
-/* How many datagrams were sent from it to places of nobody. */
+/* How many datagrams were sent from it to places of nobody, or to no place. */
 unsigned sim_datagrams_stray(const struct engine *engine, int fd);
 
 struct sim_correspondent;
@@ -224,6 +224,9 @@ struct sim_letter {
     struct slice bytes;
     struct local_address local; /* which address of ours it says it comes from */
 };
+
+/* How many of its datagrams have arrived at the socket, read or not. */
+size_t sim_correspondent_arrived(const struct sim_correspondent *correspondent);
 
 /* Read the next that has arrived; false: there is none. */
 bool sim_correspondent_read(struct sim_correspondent *correspondent, struct sim_letter *letter);

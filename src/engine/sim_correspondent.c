@@ -73,8 +73,14 @@ static void arrives_at_socket(void *subject, uint64_t number)
     const struct letters *letters = &socket->letters;
     bool room = socket->local || letters->arrived_count < letters->most;
     sim_note(socket->descriptor.sim, 8, letter->size);
+    letter->correspondent->arrived_count++;
     letters_arrive(&socket->letters, letter, room && socket->descriptor.open);
     sim_try(socket->descriptor.sim, socket->descriptor.input);
+}
+
+size_t sim_correspondent_arrived(const struct sim_correspondent *correspondent)
+{
+    return correspondent->arrived_count;
 }
 
 /* Put a letter on its way. One that others may overtake does not hold up those after it. */

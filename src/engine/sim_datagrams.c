@@ -192,6 +192,7 @@ static int refusal(struct datagram_socket *socket, const struct datagram *datagr
 {
     static const int unlucky[] = {ECONNREFUSED, EPERM, ENETUNREACH, ENOBUFS};
     struct sim *sim = socket->descriptor.sim;
+    socket->strays += datagram->place.size == 0;
     if (datagram->place.size == 0)
         return -EDESTADDRREQ;
     if (datagram->bytes.size > (socket->local ? PACKET_MAX : UDP_LARGEST))

@@ -43,6 +43,7 @@ struct sim_correspondent {
     struct letters letters;
     struct letter *read; /* the last that was read */
     int64_t latest_ns;   /* when the last letter to the engine arrives */
+    size_t arrived_count; /* at the socket */
     bool gone;
     sim_act *act;
     void *context;

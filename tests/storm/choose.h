@@ -24,12 +24,14 @@ struct choice {
     int64_t count;       /* messages; 0: no limit */
     int64_t connections; /* to hear out; 0: no limit */
     int64_t drain_timeout_ns;
+    bool little_memory;
+    bool greets;        /* a greeting is set */
     bool limited;       /* by max-connections: some may never be accepted */
     int64_t stop_ns;    /* when the server is told to stop; -1: when the clients are done */
     struct bytes words; /* the settings, for people; owned */
 };
 
-/* Choose, set the server's settings and the engine's faults. */
+/* Choose, set the server's settings and the engine's faults, open the listeners. */
 void choose(struct choice *choice, struct engine *engine, gt_server *server);
 
 /* What messages are shown on: a descriptor. size: of all the clients' bytes, about. */

@@ -2,8 +2,8 @@
  *
  * A move sends the next cut of its stream, or, when all is sent, leaves in its way; the next move
  * is put on the clock. Whatever happens to its connection makes it look: it reads as it is used to,
- * compares, and goes on where it had waited for a reply. Nothing here fails: what is wrong is said
- * to the scenario. */
+ * compares, and goes on where it had waited for a reply. Packets are sent whole, and each that
+ * comes is one reply. Nothing here fails: what is wrong is said to the scenario. */
 #include "scenario.h"
 
 #include <stdio.h>
@@ -15,8 +15,7 @@ static int64_t between(const struct scenario_client *client, int64_t low, int64_
     return sim_random(client->scenario->engine, low, high);
 }
 
-/* Something happened to a client. */
-static void say(const struct scenario_client *client, const char *what, size_t detail)
+void scenario_client_say(const struct scenario_client *client, const char *what, size_t detail)
 {
     struct scenario *scenario = client->scenario;
     scenario->active_ns = sim_now(scenario->engine);
@@ -31,13 +30,18 @@ bool scenario_client_honest(const struct scenario_client *client)
            client->ending != LEAVES_BY_RESET;
 }
 
+static size_t end_of(const struct scenario_message *message)
+{
+    return message->start + message->raw_size;
+}
+
 /* Whether every reply to what was sent so far has come. */
 static bool answered(const struct scenario_client *client)
 {
-    size_t due = client->scenario->plan.greeting.size;
+    size_t due = client->listener->greeting.size;
     for (unsigned i = 0; i < client->valid_count; i++) {
         const struct scenario_message *message = &client->messages[i];
-        if (message->start + message->raw_size <= client->sent)
+        if (end_of(message) <= client->sent)
             due = message->reply_end;
     }
     return client->verified >= due;
@@ -55,7 +59,8 @@ static void move_later(struct scenario_client *client, int64_t most_ns)
 
 static void leave(struct scenario_client *client, bool reset)
 {
-    say(client, reset ? "resets, having sent" : "closes, having sent", client->sent);
+    scenario_client_say(client, reset ? "resets, having sent" : "closes, having sent",
+                        client->sent);
     client->left = true;
     if (reset)
         sim_client_reset(client->sim);
@@ -77,15 +82,16 @@ static void move_on(struct scenario_client *client)
 static size_t message_end(const struct scenario_client *client)
 {
     for (unsigned i = 0; i < client->message_count; i++) {
-        size_t end = client->messages[i].start + client->messages[i].raw_size;
-        if (end > client->sent)
-            return end;
+        if (end_of(&client->messages[i]) > client->sent)
+            return end_of(&client->messages[i]);
     }
     return client->stream.size;
 }
 
 static size_t next_cut(struct scenario_client *client)
 {
+    if (client->listener->socket == SOCKET_PACKETS)
+        return message_end(client) - client->sent;
     size_t end = client->polite ? message_end(client) : client->stream.size;
     size_t left = end - client->sent;
     int64_t die = between(client, 1, 4);
@@ -100,7 +106,7 @@ static void send_cut(struct scenario_client *client)
     if (size > client->reset_at - client->sent)
         size = client->reset_at - client->sent;
     struct slice stream = bytes_slice(&client->stream);
-    say(client, "sends", size);
+    scenario_client_say(client, "sends", size);
     sim_client_send(client->sim, slice_of(stream.data + client->sent, size));
     client->sent += size;
 }
@@ -127,15 +133,17 @@ static void client_move(void *context, uint64_t number)
 /* Count the replies that have begun: their messages must have been shown. */
 static void check_begun(struct scenario_client *client)
 {
-    size_t start = client->scenario->plan.greeting.size;
+    size_t start = client->listener->greeting.size;
     if (client->begun > 0)
         start = client->messages[client->begun - 1].reply_end;
-    while (client->begun < client->valid_count && client->verified > start &&
-           client->scenario->plan.reply != SCENARIO_SILENT) {
+    while (client->begun < client->valid_count && client->verified > start) {
         start = client->messages[client->begun].reply_end;
         client->begun++;
     }
-    if (client->begun <= client->shown)
+    if (client->begun > 0 && end_of(&client->messages[client->begun - 1]) > client->sent)
+        scenario_break(client->scenario, "client %u has a reply to what it has not sent",
+                       client->number);
+    if (client->begun <= client->shown || client->scenario->plan.show == SHOWS_NONE)
         return;
     scenario_look(client->scenario);
     if (client->begun > client->shown)
@@ -162,13 +170,33 @@ static void check_received(struct scenario_client *client)
     check_begun(client);
 }
 
+/* A packet must be one reply, or the greeting: it ends where one does, and none ends before. */
+static void check_packet(struct scenario_client *client, size_t size)
+{
+    size_t end = sim_client_received(client->sim).size;
+    bool whole = end == client->listener->greeting.size;
+    bool more = end - size < client->listener->greeting.size && !whole;
+    for (unsigned i = 0; i < client->valid_count; i++) {
+        size_t border = client->messages[i].reply_end;
+        whole |= border == end;
+        more |= border > end - size && border < end;
+    }
+    if (more || !whole)
+        scenario_break(client->scenario, "client %u received a packet of %zu bytes, not one reply",
+                       client->number, size);
+}
+
 static void read_some(struct scenario_client *client, size_t most)
 {
-    size_t size = sim_client_read(client->sim, most);
-    if (size == 0)
-        return;
-    say(client, "reads", size);
-    check_received(client);
+    bool packets = client->listener->socket == SOCKET_PACKETS;
+    size_t size;
+    while (most > 0 && (size = sim_client_read(client->sim, packets ? SIZE_MAX : most)) > 0) {
+        scenario_client_say(client, "reads", size);
+        check_received(client);
+        if (packets)
+            check_packet(client, size);
+        most -= size < most ? size : most;
+    }
 }
 
 static void client_look(void *context, uint64_t number);
@@ -190,7 +218,7 @@ static void read_as_usual(struct scenario_client *client)
     if (client->reading == READS_ALL) {
         read_some(client, SIZE_MAX);
     } else if (client->reading == READS_NO_MORE) {
-        read_some(client, client->read_most - received);
+        read_some(client, client->read_most > received ? client->read_most - received : 0);
     } else if (!client->ticking && sim_client_state(client->sim).readable > 0) {
         client->ticking = true;
         sim_after(client->scenario->engine, between(client, 0, 5000000), read_slowly, client, 0);
@@ -207,7 +235,8 @@ static void client_look(void *context, uint64_t number)
     struct sim_client_state state = sim_client_state(client->sim);
     bool over = state.refused || (state.reset && state.readable == 0);
     if (over) {
-        say(client, state.refused ? "is refused" : "is reset, having received", client->verified);
+        scenario_client_say(client, state.refused ? "is refused" : "is reset, having received",
+                            client->verified);
         client->left = true;
     } else if (state.ended && (client->polite || client->sent == client->stream.size)) {
         leave(client, false);
@@ -219,11 +248,13 @@ static void client_look(void *context, uint64_t number)
 void scenario_client_connect(void *context, uint64_t number)
 {
     struct scenario_client *client = context;
-    struct scenario *scenario = client->scenario;
+    const struct scenario *scenario = client->scenario;
     (void)number;
     client->moving = false;
-    client->sim = sim_connect(scenario->engine, scenario->listener);
-    say(client, "connects from port", sim_client_peer(client->sim).port);
+    client->sim = client->listener->socket == SOCKET_PACKETS
+                      ? sim_connect_packets(scenario->engine, client->listener->fd)
+                      : sim_connect(scenario->engine, client->listener->fd);
+    scenario_client_say(client, "connects from port", sim_client_peer(client->sim).port);
     sim_client_watch(client->sim, client_look, client, 0);
     move_later(client, client->haste_ns);
 }

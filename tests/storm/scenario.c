@@ -1,18 +1,11 @@
-/* scenario.c: all clients together, what is shown, and what must not be missing at the end.
- *
- * What is shown is read like this: a message begins with the numbers of its client and its own, so
- * the one message it can be is known, and so is how it must be shown, byte for byte. It must be the
- * next one of that client, and sent. */
+/* scenario.c: all clients together, and what must not be missing at the end. */
 #include "scenario.h"
-
-#include "base/escape.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TALK_PREFIX "The message was: "
-#define QUIET_NS    INT64_C(10000000000)
+#define QUIET_NS INT64_C(10000000000)
 
 /* Bytes of replies that may wait before a server takes no more messages, less a margin. */
 #define REPLIES_ROOM ((size_t)90 * 1024)
@@ -27,14 +20,11 @@ void scenario_break(struct scenario *scenario, const char *format, ...)
     va_end(arguments);
 }
 
-void scenario_begin(struct scenario *scenario, struct engine *engine, int listener, int shown_fd,
+void scenario_begin(struct scenario *scenario, struct engine *engine, int shown_fd,
                     const struct scenario_plan *plan, bool verbose)
 {
-    *scenario = (struct scenario){.engine = engine,
-                                  .listener = listener,
-                                  .shown_fd = shown_fd,
-                                  .plan = *plan,
-                                  .verbose = verbose};
+    *scenario = (struct scenario){
+        .engine = engine, .shown_fd = shown_fd, .plan = *plan, .verbose = verbose};
     scenario->clients = calloc(plan->clients, sizeof *scenario->clients);
     if (!scenario->clients)
         abort();
@@ -42,9 +32,10 @@ void scenario_begin(struct scenario *scenario, struct engine *engine, int listen
         struct scenario_client *client = &scenario->clients[i];
         client->number = i;
         scenario_plan_client(scenario, client);
-        client->moving = true; /* it will connect */
-        sim_after(engine, sim_random(engine, 0, plan->begin_ns), scenario_client_connect, client,
-                  0);
+        client->moving = true; /* it will begin */
+        sim_after(engine, sim_random(engine, 0, plan->begin_ns),
+                  is_correspondent(client) ? scenario_correspondent_begin : scenario_client_connect,
+                  client, 0);
     }
 }
 
@@ -56,8 +47,10 @@ void scenario_free(struct scenario *scenario)
         free(scenario->clients[i].messages);
     }
     free(scenario->clients);
-    bytes_free(&scenario->plan.reply_text);
-    bytes_free(&scenario->plan.greeting);
+    for (unsigned i = 0; i < scenario->plan.listener_count; i++) {
+        bytes_free(&scenario->plan.listeners[i].reply_text);
+        bytes_free(&scenario->plan.listeners[i].greeting);
+    }
     bytes_free(&scenario->rendering);
 }
 
@@ -71,9 +64,12 @@ bool scenario_quiet(const struct scenario *scenario)
 
 size_t scenario_size(const struct scenario *scenario)
 {
+    static const size_t times[] = {1, 1, 2, 5, 1}, more[] = {0, 0, 200, 100, 0};
+    enum scenario_show show = scenario->plan.show;
     size_t size = 0;
     for (unsigned i = 0; i < scenario->plan.clients; i++)
-        size += scenario->clients[i].stream.size;
+        size += scenario->clients[i].stream.size * times[show] +
+                scenario->clients[i].message_count * more[show];
     return size;
 }
 
@@ -111,101 +107,13 @@ void scenario_stopping(struct scenario *scenario)
 {
     for (unsigned i = 0; i < scenario->plan.clients; i++) {
         struct scenario_client *client = &scenario->clients[i];
+        if (client->correspondent)
+            client->arrived_at_stop = sim_correspondent_arrived(client->correspondent);
         if (!client->sim)
             continue;
         size_t unacknowledged = sim_client_state(client->sim).unacknowledged;
         client->arrived_at_stop = client->sent > unacknowledged ? client->sent - unacknowledged : 0;
     }
-}
-
-/* ---- what is shown ---- */
-
-/* The client and message whose numbers stand at the start of what is shown: false when there is not
- * enough of it yet. */
-static bool shown_name(struct scenario *scenario, struct slice shown, unsigned *client,
-                       unsigned *message)
-{
-    char text[80];
-    size_t prefix = scenario->plan.shows_raw ? 0 : strlen(TALK_PREFIX);
-    size_t size = shown.size < sizeof text - 1 ? shown.size : sizeof text - 1;
-    memcpy(text, shown.data, size);
-    text[size] = 0;
-    if (memcmp(text, TALK_PREFIX, size < prefix ? size : prefix) != 0)
-        scenario_break(scenario, "something else than a message is shown, at byte %zu",
-                       scenario->shown_at);
-    if (size <= prefix || !memchr(text + prefix, ' ', size - prefix))
-        return false;
-    if (sscanf(text + prefix, "c%u.m%u ", client, message) == 2 && *client < scenario->plan.clients)
-        return true;
-    scenario_break(scenario, "something that nobody said is shown, at byte %zu",
-                   scenario->shown_at);
-    return false;
-}
-
-/* How a message is shown. */
-static struct slice render(struct scenario *scenario, const struct scenario_client *client,
-                           const struct scenario_message *message)
-{
-    const uint8_t *start = bytes_slice(&client->stream).data + message->start;
-    struct bytes *to = &scenario->rendering;
-    if (scenario->plan.shows_raw)
-        return slice_of(start, message->raw_size);
-    bytes_clear(to);
-    if (bytes_append(to, slice_of_text(TALK_PREFIX)) < 0 ||
-        escape_text(to, slice_of(start, message->body_size)) < 0 ||
-        bytes_append(to, slice_of("\n", 1)) < 0)
-        abort();
-    return bytes_slice(to);
-}
-
-/* Whether this message of this client may be shown next. */
-static bool may_be_shown(struct scenario *scenario, const struct scenario_client *client,
-                         unsigned message)
-{
-    size_t end = 0;
-    if (message < client->valid_count)
-        end = client->messages[message].start + client->messages[message].raw_size;
-    if (message < client->shown)
-        scenario_break(scenario, "message %u of client %u is shown twice", message, client->number);
-    else if (message >= client->valid_count)
-        scenario_break(scenario, "message %u of client %u is shown and should not be", message,
-                       client->number);
-    else if (message > client->shown)
-        scenario_break(scenario, "message %u of client %u is shown, but not the one before it",
-                       message, client->number);
-    else if (end > client->sent)
-        scenario_break(scenario, "message %u of client %u is shown before it was sent: %zu of %zu",
-                       message, client->number, client->sent, end);
-    return !scenario->broken[0];
-}
-
-/* Check the next message in what is shown: false when it is not whole yet, or wrong. */
-static bool look_at_one(struct scenario *scenario, struct slice shown)
-{
-    unsigned number, message;
-    if (shown.size == 0 || !shown_name(scenario, shown, &number, &message) || scenario->broken[0])
-        return false;
-    struct scenario_client *client = &scenario->clients[number];
-    if (!may_be_shown(scenario, client, message))
-        return false;
-    struct slice rendering = render(scenario, client, &client->messages[message]);
-    size_t size = shown.size < rendering.size ? shown.size : rendering.size;
-    if (memcmp(shown.data, rendering.data, size) != 0)
-        scenario_break(scenario, "message %u of client %u is not shown as it was sent", message,
-                       number);
-    if (scenario->broken[0] || size < rendering.size)
-        return false;
-    client->shown++;
-    scenario->shown_at += size;
-    scenario->shown_count++;
-    return true;
-}
-
-void scenario_look(struct scenario *scenario)
-{
-    struct slice content = sim_content(scenario->engine, scenario->shown_fd);
-    while (look_at_one(scenario, slice_after(content, scenario->shown_at)))
-        ;
 }
 
 /* ---- the end ---- */
@@ -230,32 +138,23 @@ static void finish_ended(struct scenario *scenario, const struct scenario_client
                        client->number, client->connected_count, client->ended_count);
 }
 
-/* What was shown was replied to, and the replies arrived. */
-static void finish_replies(struct scenario *scenario, const struct scenario_client *client)
-{
-    size_t due = client->shown > 0 ? client->messages[client->shown - 1].reply_end : 0;
-    if (client->verified < due)
-        scenario_break(scenario,
-                       "client %u received %zu of %zu bytes of replies due to it; its connection "
-                       "ended: %s",
-                       client->number, client->verified, due, client->reason);
-    if (sim_client_state(client->sim).readable > 0)
-        scenario_break(scenario, "client %u has not read everything", client->number);
-}
-
 /* How many messages must have been taken though the server was told to stop: those that had arrived
  * whole, their ends included, within what one receive brings. */
 static unsigned arrived_count(const struct scenario *scenario, const struct scenario_client *client)
 {
     unsigned count = 0;
     size_t arrived = client->arrived_at_stop;
+    bool packets = client->listener->socket == SOCKET_PACKETS;
+    bool alone = packets || speech_is_counted(&client->listener->speech);
     if (arrived > scenario->engine->receive_size)
         arrived = scenario->engine->receive_size;
     if (sim_faults(scenario->engine)->short_receive > 0)
         return 0;
+    if (packets) /* one of them is received at a time, and those may come slowly */
+        return 0;
     for (; count < client->valid_count; count++) {
         const struct scenario_message *message = &client->messages[count];
-        bool ended = message->raw_size > message->body_size;
+        bool ended = alone || message->raw_size > message->body_at + message->body_size;
         if (message->reply_end > REPLIES_ROOM || !ended ||
             message->start + message->raw_size > arrived)
             break;
@@ -263,14 +162,27 @@ static unsigned arrived_count(const struct scenario *scenario, const struct scen
     return count;
 }
 
-/* What was said was shown: all of it, or what had arrived at the stop. */
-static void finish_messages(struct scenario *scenario, const struct scenario_client *client,
-                            bool early)
+/* How many messages must have been taken. */
+static unsigned due_count(const struct scenario *scenario, const struct scenario_client *client,
+                          struct scenario_outcome outcome)
 {
-    if (client->shown < (early ? arrived_count(scenario, client) : client->valid_count))
-        scenario_break(
-            scenario, "message %u of client %u was never shown; its connection ended: %s",
-            client->shown, client->number, client->reason[0] ? client->reason : "(never accepted)");
+    if (outcome.counted)
+        return 0;
+    return outcome.early ? arrived_count(scenario, client) : client->valid_count;
+}
+
+/* What was shown was replied to, and the replies arrived. */
+static void finish_replies(struct scenario *scenario, const struct scenario_client *client,
+                           unsigned taken)
+{
+    size_t due = taken > 0 ? client->messages[taken - 1].reply_end : 0;
+    if (client->verified < due)
+        scenario_break(scenario,
+                       "client %u received %zu of %zu bytes of replies due to it; its connection "
+                       "ended: %s",
+                       client->number, client->verified, due, client->reason);
+    if (sim_client_state(client->sim).readable > 0)
+        scenario_break(scenario, "client %u has not read everything", client->number);
 }
 
 static void finish_client(struct scenario *scenario, const struct scenario_client *client,
@@ -286,9 +198,67 @@ static void finish_client(struct scenario *scenario, const struct scenario_clien
         return;
     if (!state.accepted)
         scenario_break(scenario, "client %u was never accepted", client->number);
-    finish_replies(scenario, client);
-    if (!outcome.counted)
-        finish_messages(scenario, client, outcome.early);
+    bool none = scenario->plan.show == SHOWS_NONE;
+    unsigned due = due_count(scenario, client, outcome);
+    finish_replies(scenario, client, none ? due : client->shown);
+    if (!none && client->shown < due)
+        scenario_break(
+            scenario, "message %u of client %u was never shown; its connection ended: %s",
+            client->shown, client->number, client->reason[0] ? client->reason : "(never accepted)");
+}
+
+/* ---- the end of datagrams ---- */
+
+/* How many of those sent must have been taken. */
+static unsigned due_datagrams(const struct scenario *scenario, const struct scenario_client *client,
+                              struct scenario_outcome outcome)
+{
+    const struct sim_faults *faults = sim_faults(scenario->engine);
+    bool udp = client->listener->socket == SOCKET_UDP;
+    if (outcome.counted || (udp && faults->datagram_lost > 0))
+        return 0;
+    if (!outcome.early)
+        return client->sent_count;
+    bool mixed = udp && (faults->datagram_doubled > 0 || faults->datagram_late > 0);
+    return mixed || faults->datagrams_refused > 0 || faults->short_receive > 0
+               ? 0
+               : (unsigned)client->arrived_at_stop;
+}
+
+/* Whether every reply that left must have arrived. */
+static bool hears_all(const struct scenario *scenario, const struct scenario_client *client)
+{
+    return scenario_client_honest(client) && sim_faults(scenario->engine)->datagram_fails <= 0;
+}
+
+static void finish_correspondent(struct scenario *scenario, const struct scenario_client *client,
+                                 struct scenario_outcome outcome)
+{
+    unsigned due = due_datagrams(scenario, client, outcome);
+    bool none = scenario->plan.show == SHOWS_NONE, hears = hears_all(scenario, client);
+    if (!client->correspondent || outcome.cut_off || outcome.show_failed)
+        return;
+    for (unsigned i = 0; i < client->sent_count; i++) {
+        const struct scenario_message *message = &client->messages[i];
+        if (!none && i < due && message->valid && message->shown == 0)
+            scenario_break(scenario, "datagram %u of client %u was never shown", i, client->number);
+        unsigned replies = none ? i < due : message->shown;
+        if (hears && message->owed && message->replied < replies)
+            scenario_break(scenario, "datagram %u of client %u was replied to %u times, not %u", i,
+                           client->number, message->replied, replies);
+    }
+}
+
+/* ---- the end of all ---- */
+
+/* The server sent nothing to anybody whom nobody knows, or who has no name. */
+static void finish_listener(struct scenario *scenario, const struct scenario_listener *listener)
+{
+    if (listener->socket < SOCKET_UDP)
+        return;
+    unsigned strays = sim_datagrams_stray(scenario->engine, listener->fd);
+    if (strays > 0)
+        scenario_break(scenario, "%u datagrams were sent to places of nobody", strays);
 }
 
 void scenario_finish(struct scenario *scenario, struct scenario_outcome outcome)
@@ -297,6 +267,16 @@ void scenario_finish(struct scenario *scenario, struct scenario_outcome outcome)
     size_t torn = sim_content(scenario->engine, scenario->shown_fd).size - scenario->shown_at;
     if (torn > 0 && !outcome.show_failed && !outcome.cut_off)
         scenario_break(scenario, "the last %zu bytes shown are not a whole message", torn);
-    for (unsigned i = 0; i < scenario->plan.clients; i++)
-        finish_client(scenario, &scenario->clients[i], outcome);
+    if (scenario->opened_count != scenario->closed_count)
+        scenario_break(scenario, "the application was told of %u connections and %u ends",
+                       scenario->opened_count, scenario->closed_count);
+    for (unsigned i = 0; i < scenario->plan.listener_count; i++)
+        finish_listener(scenario, &scenario->plan.listeners[i]);
+    for (unsigned i = 0; i < scenario->plan.clients; i++) {
+        const struct scenario_client *client = &scenario->clients[i];
+        if (is_correspondent(client))
+            finish_correspondent(scenario, client, outcome);
+        else
+            finish_client(scenario, client, outcome);
+    }
 }

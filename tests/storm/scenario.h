@@ -1,13 +1,18 @@
 /* scenario.h: clients of a simulated server that know exactly what they said, and check what comes
  * of it.
  *
- * A scenario plans some clients from the engine's seed: each has a list of messages, sends their
- * bytes in random cuts with pauses, reads at once, slowly or not at all, and leaves in its own way.
- * Every message begins with its client's and its own number, so it is known when it is shown. What
- * is checked all the time:
+ * A scenario plans some clients from the engine's seed: each talks to one of the server's
+ * listeners, has a list of messages, sends them (a stream in random cuts, packets and datagrams
+ * whole) with pauses, reads at once, slowly or not at all, and leaves in its own way. Every message
+ * holds its client's and its own number, so it is known when it is shown. What is checked all the
+ * time:
  *
- *   - what is shown is what was sent, whole, in order for each client, each message at most once;
+ *   - what is shown is what was sent, whole, in order for each connection, each message at most
+ *     once (a datagram as often as the network brought it);
  *   - what a client is sent is the greeting and the replies to its messages, in order, each once;
+ *     of packets and datagrams each reply is one;
+ *   - a datagram's reply goes to its sender, from the address that was asked, at most as often as
+ *     it was shown, and is no longer than the amplification allows;
  *   - no byte of a reply arrives before its message has been shown.
  *
  * And at the end (scenario_finish): nothing was lost that should not be. The first thing that is
@@ -17,21 +22,43 @@
 
 #include "base/bytes.h"
 #include "engine/sim.h"
+#include "speech.h"
 
-enum scenario_framing { SCENARIO_TALK, SCENARIO_LINE, SCENARIO_EOF };
-enum scenario_reply { SCENARIO_TEXT, SCENARIO_ECHO, SCENARIO_SILENT };
+#include <goodtalk.h>
+
+enum scenario_socket { SOCKET_STREAM, SOCKET_PACKETS, SOCKET_UDP, SOCKET_UNIXGRAM };
+
+enum scenario_reply { REPLIES_TEXT, REPLIES_ECHO, REPLIES_SILENT, REPLIES_BY_APPLICATION };
+
+#define LISTENERS_MOST 4
+
+/* One of the server's listeners, as far as its clients must know it. */
+struct scenario_listener {
+    int fd;
+    char name[16];
+    enum scenario_socket socket;
+    struct speech speech;
+    enum scenario_reply reply;
+    struct bytes reply_text; /* as it is sent, all around it included; owned */
+    struct bytes greeting;   /* likewise; owned */
+    size_t max_message;      /* bytes */
+    size_t text_most;        /* of a message that can be said, bytes */
+    int64_t pause_ns;        /* of talk framing */
+    size_t amplification;    /* 0: no bound */
+    bool one_each;           /* the server closes a connection after its first reply */
+};
+
+enum scenario_show { SHOWS_TALK, SHOWS_RAW, SHOWS_JSON, SHOWS_HEX, SHOWS_NONE };
 
 /* What the server was told, as far as its clients must know; and what the clients should be like.
  */
 struct scenario_plan {
-    enum scenario_framing framing;
-    enum scenario_reply reply;
-    struct bytes reply_text; /* as it is sent, its end included; owned */
-    struct bytes greeting;   /* owned */
-    size_t max_message;      /* bytes */
-    int64_t pause_ns;        /* of talk framing */
-    bool one_each;           /* the server closes a connection after its first reply */
-    bool shows_raw;          /* else as talk shows */
+    struct scenario_listener listeners[LISTENERS_MOST];
+    unsigned listener_count;
+    bool chunks; /* one of them speaks in chunks */
+    enum scenario_show show;
+    bool application; /* replies to all messages */
+    int64_t later_ns; /* it may take so long */
     unsigned clients;
     unsigned messages_most; /* of one client */
     size_t size_most;       /* of a usual message, bytes */
@@ -48,22 +75,38 @@ enum scenario_ending {
 
 enum scenario_reading { READS_ALL, READS_SLOWLY, READS_NO_MORE };
 
+/* What the application says to a message. */
+enum scenario_answer { ANSWERS_ECHO, ANSWERS_TEXT, ANSWERS_NOTHING };
+
+#define LOCALS 3 /* addresses of ours that datagrams are sent to */
+
 struct scenario_message {
-    size_t start; /* in the client's stream */
-    size_t body_size;
-    size_t raw_size;  /* with its delimiter */
+    size_t start;     /* in the client's stream */
+    size_t body_at;   /* from there */
+    size_t body_size; /* bytes */
+    size_t raw_size;  /* with all that is around it */
     size_t reply_end; /* in what the client is to receive */
+    uint8_t answer;   /* enum scenario_answer */
+    bool valid;       /* a datagram that the server may take */
+    bool owed;        /* a datagram whose reply may leave */
+    bool closes;      /* the application closes the connection after it */
+    uint8_t local;    /* a datagram: which address of ours it is sent to */
+    uint8_t shown;    /* a datagram: how often */
+    uint8_t replied;  /* a datagram: how often */
 };
 
 struct scenario_client {
     struct scenario *scenario;
-    struct sim_client *sim; /* NULL before it connects */
+    const struct scenario_listener *listener;
+    struct sim_client *sim;                  /* a connection; NULL before it connects */
+    struct sim_correspondent *correspondent; /* or of datagrams */
     unsigned number;
+    enum sim_correspondent_kind kind;
     struct bytes stream;   /* all it will send */
     struct bytes expected; /* all it should receive, as far as messages are taken */
     struct scenario_message *messages;
     unsigned message_count;
-    unsigned valid_count; /* of them: those the server may take */
+    unsigned valid_count; /* of a connection's: those the server may take, the first ones */
     enum scenario_ending ending;
     enum scenario_reading reading;
     bool polite;      /* sends a message when the one before was replied to */
@@ -72,11 +115,13 @@ struct scenario_client {
     size_t read_most; /* READS_SLOWLY: at a time; READS_NO_MORE: altogether */
     int64_t haste_ns; /* the longest pause between two cuts */
     size_t sent;
+    unsigned sent_count;      /* datagrams */
+    unsigned refused_count;   /* since the last of them */
     size_t verified;          /* received and right */
     unsigned begun;           /* replies of which a byte has come */
     unsigned shown;           /* messages seen in what is shown */
     bool queued_at_stop;      /* or accepted already */
-    size_t arrived_at_stop;   /* bytes the server's system surely had at the stop */
+    size_t arrived_at_stop;   /* bytes, or datagrams, the server's system surely had at the stop */
     bool moving;              /* its next move is on the clock */
     bool ticking;             /* its next slow read is */
     bool left;                /* it does nothing any more */
@@ -87,20 +132,22 @@ struct scenario_client {
 
 struct scenario {
     struct engine *engine;
-    int listener;
     int shown_fd; /* a file or a stream */
     struct scenario_plan plan;
     struct scenario_client *clients;
     size_t shown_at; /* bytes of what is shown that are checked */
     uint64_t shown_count;
+    char shown_time[32];    /* of the last message in json */
     int64_t active_ns;      /* when a client last did something */
     struct bytes rendering; /* scratch */
+    unsigned opened_count;  /* connections that the application was told of */
+    unsigned closed_count;  /* and their ends */
     bool verbose;
     char broken[256]; /* the first thing that is broken, or "" */
 };
 
 /* Plan the clients and put them on the clock. plan's buffers are taken over. */
-void scenario_begin(struct scenario *scenario, struct engine *engine, int listener, int shown_fd,
+void scenario_begin(struct scenario *scenario, struct engine *engine, int shown_fd,
                     const struct scenario_plan *plan, bool verbose);
 void scenario_free(struct scenario *scenario);
 
@@ -111,7 +158,7 @@ void scenario_break(struct scenario *scenario, const char *format, ...)
 /* Whether no client will do anything more by itself, and none has for ten seconds. */
 bool scenario_quiet(const struct scenario *scenario);
 
-/* Bytes that all clients will send. */
+/* Bytes that will be shown, about. */
 size_t scenario_size(const struct scenario *scenario);
 
 /* The server said that a peer ("127.0.0.1:40000") connected; that its connection ended, and why. */
@@ -120,9 +167,6 @@ void scenario_ended(struct scenario *scenario, const char *peer, const char *rea
 
 /* The server is being told to stop: remember what had arrived. */
 void scenario_stopping(struct scenario *scenario);
-
-/* Check what has been shown since the last time. */
-void scenario_look(struct scenario *scenario);
 
 /* What may be asked of a run. */
 struct scenario_outcome {
@@ -136,13 +180,62 @@ struct scenario_outcome {
 /* The server is gone and all that was on its way has arrived: check that nothing is missing. */
 void scenario_finish(struct scenario *scenario, struct scenario_outcome outcome);
 
+/* Whether it speaks in datagrams. */
+static inline bool is_correspondent(const struct scenario_client *client)
+{
+    return client->listener->socket >= SOCKET_UDP;
+}
+
 /* ---- plan.c: what clients are like ---- */
 void scenario_plan_client(struct scenario *scenario, struct scenario_client *client);
 
-/* ---- client.c: what they do; act is a sim_act ---- */
+/* ---- name.c: the names of messages ---- */
+
+/* "c7.m3 " */
+#define NAME_SIZE 24
+struct slice name_write(char name[NAME_SIZE], unsigned client, unsigned message);
+
+/* Find the first name within text: false: there is none, as far as it goes. */
+bool name_find(struct slice text, unsigned *client, unsigned *message);
+
+/* ---- reply.c: what a message is replied ---- */
+
+/* Append it as it must arrive. */
+void reply_expect(const struct scenario_client *client, const struct scenario_message *message,
+                  struct bytes *to);
+/* What the application says, its framing aside; valid until the next call. */
+struct slice reply_words(const struct scenario_client *client,
+                         const struct scenario_message *message);
+
+/* ---- shown.c: what is shown ---- */
+
+/* Check what has been shown since the last time. */
+void scenario_look(struct scenario *scenario);
+
+/* ---- render.c: how a message is shown ---- */
+
+/* Render a message as the plan has it, the count-th that is shown, at this time; chunk: of a
+ * chunk's client so many bytes from there. Valid until the next call. */
+struct slice render(struct scenario *scenario, const struct scenario_client *client,
+                    const struct scenario_message *message, size_t chunk, const char *time);
+
+/* ---- client.c: what clients with a connection do; act is a sim_act ---- */
 void scenario_client_connect(void *client, uint64_t number);
 
 /* Whether it reads everything at once and leaves in peace: then nothing of its own may be lost. */
 bool scenario_client_honest(const struct scenario_client *client);
+
+/* Something happened to a client. */
+void scenario_client_say(const struct scenario_client *client, const char *what, size_t detail);
+
+/* ---- correspondent.c: what those with datagrams do ---- */
+void scenario_correspondent_begin(void *client, uint64_t number);
+
+/* How often this datagram may have been taken. */
+unsigned scenario_copies(const struct scenario_client *client,
+                         const struct scenario_message *message);
+
+/* ---- application.c: the application in whose place the storm replies ---- */
+void application_install(struct scenario *scenario, gt_server *server);
 
 #endif

@@ -166,6 +166,8 @@ static void a_datagram_says_whence_and_whither(void **state)
     assert_int_equal(bench->heard_count, 1);
     struct heard *heard = &bench->heard[0];
     assert_string_equal(heard->text, "hello");
+    assert_int_equal(sim_correspondent_arrived(far), 1);
+    assert_int_equal(sim_correspondent_arrived(near), 0);
     assert_memory_equal(&heard->local, &ours, sizeof ours);
     struct place place = sim_correspondent_place(far);
     assert_int_equal(heard->place.size, place.size);
@@ -194,6 +196,7 @@ static void who_has_no_name_has_no_place(void **state)
     write_to(bench, 0, bench->heard[0].place, "to nobody");
     assert_true(post(bench, 1));
     assert_int_equal(bench->list[0].status, -EDESTADDRREQ);
+    assert_int_equal(sim_datagrams_stray(bench->engine, bench->fd), 1);
     bench_free(bench);
 }
 
