@@ -41,8 +41,8 @@ struct sim_correspondent {
     struct peer peer;
     struct place place; /* size 0: nameless */
     struct letters letters;
-    struct letter *read; /* the last that was read */
-    int64_t latest_ns;   /* when the last letter to the engine arrives */
+    struct letter *read;  /* the last that was read */
+    int64_t latest_ns;    /* when the last letter to the engine arrives */
     size_t arrived_count; /* at the socket */
     bool gone;
     sim_act *act;

@@ -95,7 +95,7 @@ static int check_descriptors(const struct handed *handed, struct error *error)
 /* What the environment says: GT_DONE with at least one descriptor, all of them open. */
 static int read_environment(struct handed *handed, struct error *error)
 {
-    int64_t count;
+    int64_t count = 0;
     int status = check_process(error);
     if (status == GT_DONE)
         status = read_number("LISTEN_FDS", DESCRIPTORS_MOST, &count, error);
