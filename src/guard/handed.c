@@ -53,7 +53,7 @@ static int read_number(const char *variable, int64_t most, int64_t *number, stru
 
 static int check_process(struct error *error)
 {
-    int64_t pid;
+    int64_t pid = 0;
     int status = read_number("LISTEN_PID", INT32_MAX, &pid, error);
     if (status != GT_DONE || pid == getpid())
         return status;

@@ -53,20 +53,28 @@ static bool is_bound(int fd, int family)
                              : place_port(&place) != 0;
 }
 
+static bool is_connected(int fd)
+{
+    struct place place = {.size = sizeof(place.local)};
+    return getpeername(fd, &place.any, &place.size) == 0;
+}
+
 /* Why a socket cannot be served, or NULL. */
 static const char *why_not(const struct listening_socket *socket)
 {
+    int fd = socket->fd;
     if (socket->family == -ENOTSOCK)
         return "it is not a socket";
-    if (!is_served(socket->fd, socket))
+    if (!is_served(fd, socket))
         return "it is neither a TCP, nor a UDP, nor a Unix socket";
-    if (socket->type == SOCK_DGRAM)
-        return is_bound(socket->fd, socket->family)
-                   ? NULL
-                   : "it is not bound to an address; the one who hands it in calls bind";
-    if (ask(socket->fd, SO_ACCEPTCONN) != 1)
-        return "it does not listen; the one who hands it in calls listen";
-    return NULL;
+    if (socket->type == SOCK_DGRAM && !is_bound(fd, socket->family))
+        return "it is not bound to an address; the one who hands it in calls bind";
+    if (socket->type == SOCK_DGRAM || ask(fd, SO_ACCEPTCONN) == 1)
+        return NULL;
+    if (is_connected(fd))
+        return "it is a connection, not what connections are accepted from; a .socket unit has "
+               "Accept=no for that";
+    return "it does not listen; the one who hands it in calls listen";
 }
 
 /* Ready for the engine, and named: 0 or -errno. */

@@ -1,6 +1,7 @@
 /* Any text as an address: read, or refused with one sentence that is fit for a terminal. */
 #include "base/address.h"
 #include "base/escape.h"
+#include "base/place.h"
 
 #include <goodtalk.h>
 #include <stdlib.h>

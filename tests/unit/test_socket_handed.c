@@ -137,6 +137,10 @@ static void test_what_is_no_listener(void **state)
     int other = ip_socket(SOCK_DGRAM, IPPROTO_UDPLITE);
     if (other >= 0)
         refuses_descriptor(other, "it is neither a TCP, nor a UDP, nor a Unix socket");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    refuses_descriptor(ends[0], "it is a connection, not what connections are accepted from; a "
+                                ".socket unit has Accept=no");
+    close(ends[1]);
     refuses_descriptor(777, "Bad file descriptor (EBADF, errno 9)");
 }
 

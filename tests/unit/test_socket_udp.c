@@ -127,19 +127,6 @@ static void test_of_both_families(void **state)
     close_opened(&opened);
 }
 
-static void test_a_host_is_all_its_addresses_on_one_port(void **state)
-{
-    (void)state;
-    struct opened opened = opens("udp:localhost:0", NULL);
-    for (unsigned i = 0; i < opened.count; i++) {
-        assert_int_equal(port_of(&opened.list[i]), port_of(&opened.list[0]));
-        assert_int_equal(opened.list[i].type, SOCK_DGRAM);
-        for (unsigned j = 0; j < i; j++)
-            assert_string_not_equal(opened.list[i].name, opened.list[j].name);
-    }
-    close_opened(&opened);
-}
-
 /* A port is one server's, which SO_REUSEADDR would let two have. */
 static void test_a_taken_port(void **state)
 {
@@ -195,7 +182,6 @@ int main(void)
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_each_tells_where_it_came_to),
         cmocka_unit_test(test_of_both_families),
-        cmocka_unit_test(test_a_host_is_all_its_addresses_on_one_port),
         cmocka_unit_test(test_a_taken_port),
         cmocka_unit_test(test_tcp_is_not_in_the_way),
         cmocka_unit_test(test_what_cannot_be_opened),
