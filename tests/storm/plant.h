@@ -10,6 +10,7 @@
 struct plant {
     const char *name;
     const char *what; /* what goes wrong */
+    void (*put)(struct engine_table *table);
 };
 
 /* The plants; ends with a NULL name. */

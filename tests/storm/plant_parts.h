@@ -1,0 +1,34 @@
+/* plant_parts.h: what plant.c and plant_datagrams.c share; nobody else includes it. */
+#ifndef STORM_PLANT_PARTS_H
+#define STORM_PLANT_PARTS_H
+
+#include "plant.h"
+
+/* The engine with its own table, and what stands before it. */
+struct plant_state {
+    const struct engine_table *real;
+    struct engine_table table;
+    struct engine *engine;
+    op_done *receive_done; /* the server's: the same for all its connections */
+    op_done *datagrams_done;
+    bool keeping; /* a packet, or a place, for later */
+};
+
+extern struct plant_state plant_here;
+
+/* Now and then. */
+bool plant_strikes(void);
+
+/* ---- plant_datagrams.c: each puts its bug into the table ---- */
+void plant_datagram_doubled(struct engine_table *table);
+void plant_datagram_dropped(struct engine_table *table);
+void plant_datagram_uncut(struct engine_table *table);
+void plant_datagram_namesake(struct engine_table *table);
+void plant_letter_misled(struct engine_table *table);
+void plant_letter_elsewhere(struct engine_table *table);
+void plant_letter_unsent(struct engine_table *table);
+void plant_letter_twice(struct engine_table *table);
+void plant_packets_joined(struct engine_table *table);
+void plant_packet_split(struct engine_table *table);
+
+#endif
