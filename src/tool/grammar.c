@@ -2,53 +2,52 @@
  * taken for a short --log-format. */
 #include "tool/grammar.h"
 
-#include "tool/nc.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static size_t setting_count(void)
+static size_t setting_count(const struct vocabulary *vocabulary)
 {
     size_t count = 0;
-    while (gt_setting_at(count))
+    while (vocabulary->at(count))
         count++;
     return count;
 }
 
-const struct gt_setting *grammar_setting_named(const char *name)
+const struct gt_setting *grammar_setting_named(const struct vocabulary *vocabulary,
+                                               const char *name)
 {
     const struct gt_setting *setting;
-    for (size_t i = 0; (setting = gt_setting_at(i)) != NULL; i++) {
+    for (size_t i = 0; (setting = vocabulary->at(i)) != NULL; i++) {
         if (strcmp(setting->name, name) == 0)
             return setting;
     }
     return NULL;
 }
 
-static const struct gt_setting *setting_lettered(int letter)
+static const struct gt_setting *setting_lettered(const struct vocabulary *vocabulary, int letter)
 {
     const struct gt_setting *setting;
-    for (size_t i = 0; (setting = gt_setting_at(i)) != NULL; i++) {
+    for (size_t i = 0; (setting = vocabulary->at(i)) != NULL; i++) {
         if (setting->letter && setting->letter == letter)
             return setting;
     }
     return NULL;
 }
 
-const struct gt_setting *grammar_setting(int code)
+const struct gt_setting *grammar_setting(const struct vocabulary *vocabulary, int code)
 {
-    return code >= GRAMMAR_LONG_BASE ? gt_setting_at((size_t)(code - GRAMMAR_LONG_BASE))
-                                     : setting_lettered(code);
+    return code >= GRAMMAR_LONG_BASE ? vocabulary->at((size_t)(code - GRAMMAR_LONG_BASE))
+                                     : setting_lettered(vocabulary, code);
 }
 
 /* "-": words that are no options come in their place, as code 1; ":": a missing value is told
  * apart. */
-static void grammar_fill(struct grammar *grammar)
+static void grammar_fill(struct grammar *grammar, const struct vocabulary *vocabulary)
 {
     const struct gt_setting *setting;
-    char *letter = stpcpy(grammar->letters, "-:" NC_LETTERS);
-    for (size_t i = 0; (setting = gt_setting_at(i)) != NULL; i++) {
+    char *letter = stpcpy(stpcpy(grammar->letters, "-:"), vocabulary->others);
+    for (size_t i = 0; (setting = vocabulary->at(i)) != NULL; i++) {
         grammar->longs[i] = (struct option){
             .name = setting->name,
             .has_arg = setting->argument ? required_argument : no_argument,
@@ -62,14 +61,14 @@ static void grammar_fill(struct grammar *grammar)
     *letter = '\0';
 }
 
-int grammar_make(struct grammar *grammar)
+int grammar_make(struct grammar *grammar, const struct vocabulary *vocabulary)
 {
-    size_t count = setting_count();
+    size_t count = setting_count(vocabulary);
     grammar->longs = calloc(count + 1, sizeof *grammar->longs);
-    grammar->letters = malloc(sizeof "-:" NC_LETTERS + 2 * count);
+    grammar->letters = malloc(sizeof "-:" + strlen(vocabulary->others) + 2 * count);
     if (!grammar->longs || !grammar->letters)
         return -ENOMEM;
-    grammar_fill(grammar);
+    grammar_fill(grammar, vocabulary);
     return 0;
 }
 

@@ -1,5 +1,4 @@
-/* help.c: the options are listed as the settings table has them; what is not built is not in the
- * list.
+/* help.c: the options are listed as their table has them; what is not built is not in the list.
  *
  * Help that cannot be written is an error: goodtalk --help >/dev/full has not helped. */
 #include "tool/help.h"
@@ -43,6 +42,8 @@ static const char ending[] =
     "  goodtalk -k --echo unix:/tmp/talk\n"
     "\n"
     "More: man goodtalk\n";
+
+const struct help help_listen = {beginning, gt_setting_at, ending};
 
 /* "-n, --count N" */
 static int option_words(char *to, size_t size, const struct gt_setting *setting)
@@ -101,15 +102,15 @@ static int append_option(struct bytes *to, const struct gt_setting *setting)
     return result ? result : append_meaning(to, setting);
 }
 
-int help_append(struct bytes *to)
+int help_append(struct bytes *to, const struct help *help)
 {
     const struct gt_setting *setting;
-    int result = bytes_format(to, "%s", beginning);
-    for (size_t i = 0; result == 0 && (setting = gt_setting_at(i)) != NULL; i++) {
+    int result = bytes_format(to, "%s", help->beginning);
+    for (size_t i = 0; result == 0 && (setting = help->at(i)) != NULL; i++) {
         if (setting->scope != GT_SCOPE_LATER)
             result = append_option(to, setting);
     }
-    return result ? result : bytes_format(to, "%s", ending);
+    return result ? result : bytes_format(to, "%s", help->ending);
 }
 
 static int print(struct slice text, struct error *error)
@@ -124,12 +125,12 @@ static int print(struct slice text, struct error *error)
     return GT_DONE;
 }
 
-int help_print(struct error *error)
+int help_print(const struct help *help, struct error *error)
 {
-    struct bytes help = {0};
-    int status = help_append(&help) == 0 ? print(bytes_slice(&help), error)
-                                         : error_set(error, GT_FAILED, "out of memory");
-    bytes_free(&help);
+    struct bytes text = {0};
+    int status = help_append(&text, help) == 0 ? print(bytes_slice(&text), error)
+                                               : error_set(error, GT_FAILED, "out of memory");
+    bytes_free(&text);
     return status;
 }
 

@@ -130,7 +130,8 @@ static int act(const struct options *options, bool output_closed, struct error *
         return serve(options, output_closed, error);
     if (output_closed)
         return error_errno(error, EBADF, "cannot write to standard output");
-    return options->action == OPTIONS_HELP ? help_print(error) : help_print_version(error);
+    return options->action == OPTIONS_HELP ? help_print(&help_listen, error)
+                                           : help_print_version(error);
 }
 
 int main(int argc, char **argv)

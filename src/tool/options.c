@@ -20,6 +20,9 @@
 static const char *const program_defaults[] = {"count", "show"};
 #define DEFAULT_COUNT (sizeof program_defaults / sizeof *program_defaults)
 
+static const struct vocabulary listen_vocabulary = {
+    .at = gt_setting_at, .help = "goodtalk --help", .others = NC_LETTERS};
+
 struct reading {
     struct options *options;
     struct error *error;
@@ -32,23 +35,17 @@ static bool failed_before(const struct reading *reading)
     return reading->error->status != GT_DONE;
 }
 
-/* getopt_long returned '?': optopt is a letter, a long option that takes no value, or 0. */
-static void refuse_option(struct reading *reading, const char *written)
+/* getopt_long returned '?'. */
+static void refuse_written(struct reading *reading, const char *written)
 {
-    if (failed_before(reading))
-        return;
-    if (optopt >= GRAMMAR_LONG_BASE)
-        refuse_value(reading->error, grammar_setting(optopt));
-    else if (optopt)
-        refuse_letter(reading->error, optopt);
-    else
-        refuse_long(reading->error, written);
+    if (!failed_before(reading))
+        refuse_option(reading->error, &listen_vocabulary, optopt, written);
 }
 
 /* getopt_long returned ':'. */
 static void refuse_missing(struct reading *reading)
 {
-    const struct gt_setting *setting = grammar_setting(optopt);
+    const struct gt_setting *setting = grammar_setting(&listen_vocabulary, optopt);
     if (!setting)
         nc_note(&reading->nc, (char)optopt, NULL);
     else if (failed_before(reading))
@@ -139,13 +136,13 @@ static void take_address(struct reading *reading, const char *word)
 
 static void take_code(struct reading *reading, int code, const char *written)
 {
-    const struct gt_setting *setting = grammar_setting(code);
-    if (code == GRAMMAR_ADDRESS_CODE)
+    const struct gt_setting *setting = grammar_setting(&listen_vocabulary, code);
+    if (code == GRAMMAR_WORD_CODE)
         take_address(reading, optarg);
     else if (code == ':')
         refuse_missing(reading);
     else if (code == '?')
-        refuse_option(reading, written);
+        refuse_written(reading, written);
     else if (setting)
         take_option(reading, setting, optarg);
     else
@@ -197,7 +194,7 @@ static int read_words(struct reading *reading, int argc, char **argv)
     struct grammar grammar = {0};
     struct options *options = reading->options;
     options->given.addresses = calloc((size_t)argc + 1, sizeof *options->given.addresses);
-    if (!options->given.addresses || grammar_make(&grammar) != 0)
+    if (!options->given.addresses || grammar_make(&grammar, &listen_vocabulary) != 0)
         error_set(reading->error, GT_FAILED, "out of memory");
     else
         walk(reading, &grammar, argc, argv);
@@ -214,7 +211,8 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
     *options = (struct options){.report = REPORT_DEFAULT};
     error->status = GT_DONE;
     for (size_t i = 0; i < DEFAULT_COUNT; i++)
-        look_at(options, program_defaults[i], grammar_setting_named(program_defaults[i])->initial);
+        look_at(options, program_defaults[i],
+                grammar_setting_named(&listen_vocabulary, program_defaults[i])->initial);
 
     const char *first = argc > 1 ? argv[1] : "";
     if (is_later_command(first))
@@ -235,7 +233,8 @@ int options_apply(const struct options *options, gt_server *server)
 {
     int status = GT_DONE;
     for (size_t i = 0; status == GT_DONE && i < DEFAULT_COUNT; i++) {
-        const struct gt_setting *setting = grammar_setting_named(program_defaults[i]);
+        const struct gt_setting *setting =
+            grammar_setting_named(&listen_vocabulary, program_defaults[i]);
         status = gt_set(server, setting->name, setting->initial);
     }
     if (status == GT_DONE && options->connections > 0)

@@ -3,6 +3,7 @@
 #include "tool/refusal.h"
 
 #include "base/escape.h"
+#include "base/nearest.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,21 +11,22 @@
 
 #define WORD_SIZE 96
 
-static bool is_ambiguous(const char *word)
+static bool is_ambiguous(const struct vocabulary *vocabulary, const char *word)
 {
     const struct gt_setting *setting;
     unsigned matches = 0;
-    for (size_t i = 0; (setting = gt_setting_at(i)) != NULL; i++)
+    for (size_t i = 0; (setting = vocabulary->at(i)) != NULL; i++)
         matches += strncmp(setting->name, word, strlen(word)) == 0;
     return matches > 1;
 }
 
-static void refuse_ambiguous(struct error *error, const char *word)
+static void refuse_ambiguous(struct error *error, const struct vocabulary *vocabulary,
+                             const char *word)
 {
     const struct gt_setting *setting;
     const char *before = ": ";
     error_set(error, GT_WRONG, "--%s: could be several options", word);
-    for (size_t i = 0; (setting = gt_setting_at(i)) != NULL; i++) {
+    for (size_t i = 0; (setting = vocabulary->at(i)) != NULL; i++) {
         if (strncmp(setting->name, word, strlen(word)) != 0)
             continue;
         error_append(error, "%s--%s", before, setting->name);
@@ -32,41 +34,64 @@ static void refuse_ambiguous(struct error *error, const char *word)
     }
 }
 
-/* The library knows the nearest name. */
-static void refuse_unknown(struct error *error, const char *name)
+/* The name that was probably meant, or NULL. */
+static const char *nearest_name(const struct vocabulary *vocabulary, const char *word)
 {
-    gt_server *server = gt_create();
-    if (!server) {
-        error_set(error, GT_FAILED, "out of memory");
-        return;
+    const struct gt_setting *setting;
+    const char *nearest = NULL;
+    struct slice given = slice_of_text(word);
+    unsigned best = nearest_slips_allowed(given.size) + 1;
+    for (size_t i = 0; (setting = vocabulary->at(i)) != NULL; i++) {
+        unsigned slips = nearest_slips(given, slice_of_text(setting->name));
+        if (slips < best && setting->scope != GT_SCOPE_LATER) {
+            best = slips;
+            nearest = setting->name;
+        }
     }
-    gt_set(server, name, NULL);
-    error_set(error, GT_WRONG, "%s (goodtalk --help lists the options)", gt_error(server));
-    gt_free(&server);
+    return nearest;
 }
 
-void refuse_long(struct error *error, const char *written)
+static void refuse_unknown(struct error *error, const struct vocabulary *vocabulary,
+                           const char *word)
+{
+    char shown[WORD_SIZE * 4];
+    const char *nearest = nearest_name(vocabulary, word);
+    error_set(error, GT_WRONG, "--%s: no such setting",
+              escape_string(shown, sizeof shown, slice_of_text(word)));
+    if (nearest)
+        error_append(error, "; did you mean --%s?", nearest);
+    error_append(error, " (%s lists the options)", vocabulary->help);
+}
+
+static void refuse_long(struct error *error, const struct vocabulary *vocabulary,
+                        const char *written)
 {
     char word[WORD_SIZE];
     written += strspn(written, "-");
     snprintf(word, sizeof word, "%.*s", (int)strcspn(written, "="), written);
-    if (is_ambiguous(word))
-        refuse_ambiguous(error, word);
+    if (is_ambiguous(vocabulary, word))
+        refuse_ambiguous(error, vocabulary, word);
     else
-        refuse_unknown(error, word);
+        refuse_unknown(error, vocabulary, word);
 }
 
-void refuse_letter(struct error *error, int letter)
+static void refuse_letter(struct error *error, const struct vocabulary *vocabulary, int letter)
 {
     char word[8];
     const char byte = (char)letter;
-    error_set(error, GT_WRONG, "-%s: no such option; goodtalk --help lists them",
-              escape_string(word, sizeof word, slice_of(&byte, 1)));
+    error_set(error, GT_WRONG, "-%s: no such option; %s lists them",
+              escape_string(word, sizeof word, slice_of(&byte, 1)), vocabulary->help);
 }
 
-void refuse_value(struct error *error, const struct gt_setting *setting)
+void refuse_option(struct error *error, const struct vocabulary *vocabulary, int left,
+                   const char *written)
 {
-    error_set(error, GT_WRONG, "--%s: takes no value", setting->name);
+    if (left >= GRAMMAR_LONG_BASE)
+        error_set(error, GT_WRONG, "--%s: takes no value", grammar_setting(vocabulary, left)->name);
+    else if (left)
+        refuse_letter(error, vocabulary, left);
+    else
+        refuse_long(error, vocabulary, written);
 }
 
 void refuse_missing_value(struct error *error, const struct gt_setting *setting)

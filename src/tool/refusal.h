@@ -5,17 +5,15 @@
 #define TOOL_REFUSAL_H
 
 #include "base/error.h"
+#include "tool/grammar.h"
 
-#include <goodtalk.h>
+/* What getopt_long answers with '?': left is what it leaves in optopt: a letter that is no option's
+ * or the code of an option that takes no value; 0: written ("--colour=red") is nobody's, or could
+ * be several. */
+void refuse_option(struct error *error, const struct vocabulary *vocabulary, int left,
+                   const char *written);
 
-/* A letter that is no option's. */
-void refuse_letter(struct error *error, int letter);
-
-/* A long option, as it was written ("--colour=red"), that is nobody's or could be several. */
-void refuse_long(struct error *error, const char *written);
-
-/* "--keep=yes", "--reply" without a text, and what is not built yet. */
-void refuse_value(struct error *error, const struct gt_setting *setting);
+/* "--reply" without a text, and what is not built yet. */
 void refuse_missing_value(struct error *error, const struct gt_setting *setting);
 void refuse_later(struct error *error, const struct gt_setting *setting);
 

@@ -298,7 +298,7 @@ static void help_lists_what_is_built_within_80_columns(void **state)
 {
     (void)state;
     struct bytes help = {0};
-    assert_int_equal(help_append(&help), 0);
+    assert_int_equal(help_append(&help, &help_listen), 0);
     assert_int_equal(bytes_append(&help, slice_of("", 1)), 0);
     const char *text = (const char *)bytes_slice(&help).data;
     const struct gt_setting *setting;
