@@ -9,6 +9,7 @@
 #include "tool/notify.h"
 #include "tool/options.h"
 #include "tool/report.h"
+#include "tool/send.h"
 #include "tool/signals.h"
 
 #include <errno.h>
@@ -139,6 +140,8 @@ int main(int argc, char **argv)
     struct options options;
     struct error error = {0};
     bool output_closed = fill_standard_descriptors();
+    if (argc > 1 && strcmp(argv[1], "send") == 0)
+        return send_command(argc - 1, argv + 1, output_closed);
     int status = options_parse(&options, argc, argv, &error);
     if (status == GT_DONE)
         status = act(&options, output_closed, &error);

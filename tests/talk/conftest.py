@@ -28,6 +28,19 @@ def goodtalk():
 
 
 @pytest.fixture
+def sender(goodtalk):
+    """sender(ARGUMENT...): goodtalk send, started: a Program that has not ended yet."""
+    return lambda *arguments, **how: goodtalk("send", *arguments, at=[], ready=False, **how)
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Fill in where a Unix socket is: place("unix:{}"), place("unix:@{}")."""
+    name = f"gt-{os.getpid()}-{os.urandom(4).hex()}"
+    return lambda kind: kind.format(name if "@" in kind else tmp_path / "gt")
+
+
+@pytest.fixture
 def own_network():
     """This test and what it starts are alone on a network: any port is free."""
     with contextlib.ExitStack() as stack:

@@ -31,7 +31,8 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         read, write = os.pipe()
         extra = ["--ready", f"fd:{write}"] if ready else []
-        self.process = subprocess.Popen([GOODTALK, *extra, *arguments], pass_fds=[slave, write],
+        self.process = subprocess.Popen([GOODTALK, *extra, *arguments],
+                                        pass_fds=[slave, write] if ready else [slave],
                                         preexec_fn=lambda: os.login_tty(slave))
         os.close(slave)
         os.close(write)
