@@ -175,6 +175,8 @@ void choose(struct choice *choice, struct engine *engine, gt_server *server)
     choose_show(&dice);
     if (dice_in_some(&dice, 25))
         choice->stop_ns = dice_between(&dice, 0, choice->plan.begin_ns * 3 / 2);
+    else if (dice_in_some(&dice, 15))
+        choice->plan.stop_at = (unsigned)dice_between(&dice, 1, 60);
 }
 
 /* ---- what messages are shown on ---- */
