@@ -58,6 +58,8 @@ static void choose_network(const struct dice *dice)
     struct sim_faults *faults = sim_faults(dice->engine);
     int64_t scale = scales[dice_between(dice, 0, 2)];
     faults->latency_ns = (struct sim_range){scale / 10, dice_between(dice, scale / 10, scale)};
+    if (dice_in_some(dice, 20)) /* what is sent together arrives together */
+        faults->latency_ns.high = faults->latency_ns.low;
     faults->pass_ns = (struct sim_range){0, dice_in_some(dice, 50) ? 20000 : 0};
     faults->short_receive = dice_odds(dice, 0.9);
     faults->late_input = dice_odds(dice, 1);
