@@ -58,6 +58,8 @@ static void choose_network(const struct dice *dice)
     struct sim_faults *faults = sim_faults(dice->engine);
     int64_t scale = scales[dice_between(dice, 0, 2)];
     faults->latency_ns = (struct sim_range){scale / 10, dice_between(dice, scale / 10, scale)};
+    if (dice_in_some(dice, 20)) /* what is sent together arrives together */
+        faults->latency_ns.high = faults->latency_ns.low;
     faults->pass_ns = (struct sim_range){0, dice_in_some(dice, 50) ? 20000 : 0};
     faults->short_receive = dice_odds(dice, 0.9);
     faults->late_input = dice_odds(dice, 1);
@@ -175,6 +177,8 @@ void choose(struct choice *choice, struct engine *engine, gt_server *server)
     choose_show(&dice);
     if (dice_in_some(&dice, 25))
         choice->stop_ns = dice_between(&dice, 0, choice->plan.begin_ns * 3 / 2);
+    else if (dice_in_some(&dice, 15))
+        choice->plan.stop_at = (unsigned)dice_between(&dice, 1, 60);
 }
 
 /* ---- what messages are shown on ---- */

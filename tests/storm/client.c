@@ -24,6 +24,16 @@ void scenario_client_say(const struct scenario_client *client, const char *what,
                client->number, what, detail);
 }
 
+void scenario_client_sends(const struct scenario_client *client, const char *what, size_t size)
+{
+    struct scenario *scenario = client->scenario;
+    struct sim_range latency_ns = sim_faults(scenario->engine)->latency_ns;
+    scenario_client_say(client, what, size);
+    if (++scenario->sends == scenario->plan.stop_at)
+        sim_after(scenario->engine, between(client, latency_ns.low, latency_ns.high),
+                  scenario->stop, scenario->stop_context, 0);
+}
+
 bool scenario_client_honest(const struct scenario_client *client)
 {
     return client->reading == READS_ALL && client->ending != LEAVES_AT_ONCE &&
@@ -106,7 +116,7 @@ static void send_cut(struct scenario_client *client)
     if (size > client->reset_at - client->sent)
         size = client->reset_at - client->sent;
     struct slice stream = bytes_slice(&client->stream);
-    scenario_client_say(client, "sends", size);
+    scenario_client_sends(client, "sends", size);
     sim_client_send(client->sim, slice_of(stream.data + client->sent, size));
     client->sent += size;
 }

@@ -65,7 +65,7 @@ static void send_next(struct scenario_client *client)
     client->refused_count = 0;
     client->sent_count++;
     client->sent += bytes.size;
-    scenario_client_say(client, "sends a datagram of", bytes.size);
+    scenario_client_sends(client, "sends a datagram of", bytes.size);
 }
 
 static void move(void *context, uint64_t number)

@@ -34,10 +34,14 @@ static size_t text_size(const struct scenario_client *client, bool too_long)
 {
     const struct scenario *scenario = client->scenario;
     const struct scenario_listener *listener = client->listener;
+    int64_t surely = listener->speech.kind <= SPEECH_LINE ? 2 : 1; /* a CR may end a line */
     if (too_long)
-        return listener->text_most + (size_t)between(scenario, 2, 300);
+        return listener->text_most +
+               (size_t)between(scenario, surely, chance(scenario, 0.3) ? surely : 300);
     if (listener->speech.kind == SPEECH_FIXED)
         return listener->speech.fixed;
+    if (listener->max_message < 20000 && chance(scenario, 0.03))
+        return listener->text_most;
     size_t most = scenario->plan.size_most;
     if (chance(scenario, 0.05))
         most *= 20;
@@ -82,8 +86,6 @@ static void append_text(struct scenario_client *client, unsigned number, size_t 
 
 /* ---- one message ---- */
 
-enum flaw { FLAWLESS, TOO_LONG, MALFORMED, UNFINISHED };
-
 static bool leaves_unasked(const struct scenario_client *client)
 {
     return client->ending == LEAVES_BY_SHUTDOWN || client->ending == LEAVES_AT_ONCE;
@@ -96,7 +98,7 @@ static bool can_be_too_long(const struct scenario_listener *listener)
     return listener->max_message < 20000 && speech->kind != SPEECH_FIXED && !short_number;
 }
 
-static enum flaw some_flaw(const struct scenario_client *client, bool last)
+static enum scenario_flaw some_flaw(const struct scenario_client *client, bool last)
 {
     const struct scenario *scenario = client->scenario;
     const struct speech *speech = &client->listener->speech;
@@ -123,8 +125,19 @@ static void append_end(struct scenario_client *client, bool last)
     speech_end(speech, &client->stream);
 }
 
-/* The message and what is around it: false: it is flawed. */
-static bool append_message(struct scenario_client *client, unsigned number, enum flaw flaw)
+/* Without what would make a message whole. */
+static void cut(struct scenario_client *client, const struct scenario_message *message)
+{
+    struct bytes *stream = &client->stream;
+    size_t size = stream->size - message->start;
+    if (speech_is_counted(&client->listener->speech))
+        stream->size -= (size_t)between(client->scenario, 1, (int64_t)size - 1);
+    else
+        stream->size = message->start + message->body_at + message->body_size;
+}
+
+/* The message and what is around it. */
+static void append_message(struct scenario_client *client, unsigned number, enum scenario_flaw flaw)
 {
     const struct scenario *scenario = client->scenario;
     const struct speech *speech = &client->listener->speech;
@@ -132,8 +145,11 @@ static bool append_message(struct scenario_client *client, unsigned number, enum
     struct bytes *stream = &client->stream;
     bool last = number + 1 == client->message_count;
     message->start = stream->size;
+    message->flaw = (uint8_t)flaw;
     if (flaw == MALFORMED && speech_nonsense(speech, (unsigned)between(scenario, 0, 999), stream))
-        return false;
+        return;
+    if (flaw == MALFORMED) /* there is nothing malformed to say */
+        message->flaw = FLAWLESS;
     size_t size = text_size(client, flaw == TOO_LONG);
     speech_begin(speech, size, stream);
     size_t before = stream->size - message->start;
@@ -141,11 +157,8 @@ static bool append_message(struct scenario_client *client, unsigned number, enum
     message->body_at = before - speech_header_size(speech);
     message->body_size = stream->size - message->start - message->body_at;
     append_end(client, last);
-    if (flaw == UNFINISHED && speech_is_counted(speech))
-        stream->size -= (size_t)between(scenario, 1, (int64_t)(stream->size - message->start - 1));
-    else if (flaw == UNFINISHED)
-        stream->size = message->start + message->body_at + message->body_size;
-    return flaw == FLAWLESS || flaw == MALFORMED; /* there is nothing malformed to say */
+    if (flaw == UNFINISHED)
+        cut(client, message);
 }
 
 static enum scenario_answer some_answer(const struct scenario_client *client)
@@ -192,8 +205,9 @@ static void plan_datagram(struct scenario_client *client, struct scenario_messag
 static void plan_message(struct scenario_client *client, unsigned number)
 {
     struct scenario_message *message = &client->messages[number];
-    enum flaw flaw = some_flaw(client, number + 1 == client->message_count);
-    bool flawless = append_message(client, number, flaw);
+    enum scenario_flaw flaw = some_flaw(client, number + 1 == client->message_count);
+    append_message(client, number, flaw);
+    bool flawless = message->flaw == FLAWLESS;
     message->raw_size = client->stream.size - message->start;
     message->answer = (uint8_t)some_answer(client);
     if (is_correspondent(client)) {
@@ -281,7 +295,7 @@ static void plan_behaviour(struct scenario_client *client)
     client->pauses = listener->speech.kind == SPEECH_TALK && client->ending != LEAVES_BY_RESET &&
                      ((client->polite && each) || client->message_count == 1) &&
                      chance(scenario, 0.4);
-    client->haste_ns = between(scenario, 0, 20000000);
+    client->haste_ns = between(scenario, 0, chance(scenario, 0.2) ? 0 : 20000000);
 }
 
 /* Where in its stream it resets the connection: packets are not cut. */

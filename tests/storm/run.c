@@ -87,6 +87,8 @@ static bool begin(struct run *run, uint64_t seed, const char *plant)
                 run->choice.show == SHOWN_ON_FAILING;
     run->server->outlet =
         (struct outlet){.fd = run->shown_fd, .mode = file ? WRITE_FILE : WRITE_STREAM};
+    run->scenario.stop = stop_now;
+    run->scenario.stop_context = run;
     scenario_begin(&run->scenario, run->engine, run->shown_fd, &run->choice.plan, run->verbose);
     application_install(&run->scenario, run->server);
     choose_pace(&run->choice, run->engine, run->shown_fd, scenario_size(&run->scenario));
@@ -199,6 +201,7 @@ static void judge(struct run *run)
     struct scenario_outcome outcome = {
         .show_failed = failed,
         .cut_off = cut_off,
+        .patient = run->choice.drain_timeout_ns >= 30 * SECOND_NS,
         .counted = has_goal(run) && status != GT_STOPPED,
         .early = run->early,
         .crowded = run->choice.limited || sim_faults(run->engine)->descriptors_most > 0,

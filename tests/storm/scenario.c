@@ -23,8 +23,10 @@ void scenario_break(struct scenario *scenario, const char *format, ...)
 void scenario_begin(struct scenario *scenario, struct engine *engine, int shown_fd,
                     const struct scenario_plan *plan, bool verbose)
 {
-    *scenario = (struct scenario){
-        .engine = engine, .shown_fd = shown_fd, .plan = *plan, .verbose = verbose};
+    scenario->engine = engine;
+    scenario->shown_fd = shown_fd;
+    scenario->plan = *plan;
+    scenario->verbose = verbose;
     scenario->clients = calloc(plan->clients, sizeof *scenario->clients);
     if (!scenario->clients)
         abort();
@@ -185,10 +187,46 @@ static void finish_replies(struct scenario *scenario, const struct scenario_clie
         scenario_break(scenario, "client %u has not read everything", client->number);
 }
 
+/* ---- flaws ---- */
+
+static const char *const flaw_words[] = {"none", "too-long", "malformed", "unfinished"};
+
+/* The flaw that the server should meet. */
+static enum scenario_flaw flaw_of(const struct scenario_client *client)
+{
+    unsigned next = client->valid_count;
+    bool closed = next > 0 && (client->listener->one_each || client->messages[next - 1].closes);
+    return closed || next == client->message_count ? FLAWLESS : client->messages[next].flaw;
+}
+
+/* No connection ends for a flaw but the one that is there, after all messages before it. */
+static void finish_flaw(struct scenario *scenario, const struct scenario_client *client)
+{
+    bool taken = client->shown == client->valid_count || scenario->plan.show == SHOWS_NONE;
+    for (unsigned i = TOO_LONG; i <= UNFINISHED; i++)
+        if (strcmp(client->reason, flaw_words[i]) == 0 && (flaw_of(client) != i || !taken))
+            scenario_break(scenario, "the connection of client %u ended: %s; what is there: %s",
+                           client->number, client->reason, flaw_words[flaw_of(client)]);
+}
+
+/* A client that waited for its end was told why. */
+static void finish_told(struct scenario *scenario, const struct scenario_client *client)
+{
+    bool waited = client->ending == LEAVES_BY_SHUTDOWN || client->ending == STAYS;
+    const char *word = flaw_words[flaw_of(client)];
+    if (waited && flaw_of(client) != FLAWLESS && strcmp(client->reason, word) != 0)
+        scenario_break(scenario, "the connection of client %u ended: %s, not: %s", client->number,
+                       client->reason, word);
+}
+
+/* ---- the end of connections ---- */
+
 static void finish_client(struct scenario *scenario, const struct scenario_client *client,
                           struct scenario_outcome outcome)
 {
     finish_ended(scenario, client);
+    if (!outcome.show_failed && !outcome.cut_off)
+        finish_flaw(scenario, client);
     bool honest = client->sim && scenario_client_honest(client) && !excused(client);
     if (!honest || outcome.cut_off || outcome.show_failed)
         return;
@@ -205,24 +243,33 @@ static void finish_client(struct scenario *scenario, const struct scenario_clien
         scenario_break(
             scenario, "message %u of client %u was never shown; its connection ended: %s",
             client->shown, client->number, client->reason[0] ? client->reason : "(never accepted)");
+    if (!outcome.counted && !outcome.early)
+        finish_told(scenario, client);
 }
 
 /* ---- the end of datagrams ---- */
 
-/* How many of those sent must have been taken. */
+/* How many of those sent must have been taken, each of them. */
 static unsigned due_datagrams(const struct scenario *scenario, const struct scenario_client *client,
                               struct scenario_outcome outcome)
 {
-    const struct sim_faults *faults = sim_faults(scenario->engine);
-    bool udp = client->listener->socket == SOCKET_UDP;
-    if (outcome.counted || (udp && faults->datagram_lost > 0))
-        return 0;
-    if (!outcome.early)
-        return client->sent_count;
-    bool mixed = udp && (faults->datagram_doubled > 0 || faults->datagram_late > 0);
-    return mixed || faults->datagrams_refused > 0 || faults->short_receive > 0
-               ? 0
-               : (unsigned)client->arrived_at_stop;
+    bool lossy =
+        client->listener->socket == SOCKET_UDP && sim_faults(scenario->engine)->datagram_lost > 0;
+    return outcome.counted || outcome.early || lossy ? 0 : client->sent_count;
+}
+
+/* What had arrived when the server was told to stop was taken: so many of them, whichever. */
+static void finish_arrived(struct scenario *scenario, const struct scenario_client *client)
+{
+    size_t taken = client->shown;
+    if (scenario->plan.show == SHOWS_NONE || sim_faults(scenario->engine)->datagrams_refused > 0)
+        return;
+    for (unsigned i = 0; i < client->sent_count; i++)
+        if (!client->messages[i].valid)
+            taken += scenario_copies(client, &client->messages[i]);
+    if (taken < client->arrived_at_stop)
+        scenario_break(scenario, "%zu datagrams of client %u had arrived, %zu were taken",
+                       client->arrived_at_stop, client->number, taken);
 }
 
 /* Whether every reply that left must have arrived. */
@@ -236,8 +283,10 @@ static void finish_correspondent(struct scenario *scenario, const struct scenari
 {
     unsigned due = due_datagrams(scenario, client, outcome);
     bool none = scenario->plan.show == SHOWS_NONE, hears = hears_all(scenario, client);
-    if (!client->correspondent || outcome.cut_off || outcome.show_failed)
+    if (!client->correspondent || (outcome.cut_off && !outcome.patient) || outcome.show_failed)
         return;
+    if (outcome.early && !outcome.counted)
+        finish_arrived(scenario, client);
     for (unsigned i = 0; i < client->sent_count; i++) {
         const struct scenario_message *message = &client->messages[i];
         if (!none && i < due && message->valid && message->shown == 0)
@@ -261,9 +310,20 @@ static void finish_listener(struct scenario *scenario, const struct scenario_lis
         scenario_break(scenario, "%u datagrams were sent to places of nobody", strays);
 }
 
+/* Whether there is a connection whose client may keep the server waiting. */
+static bool somebody_dawdles(const struct scenario *scenario)
+{
+    for (unsigned i = 0; i < scenario->plan.clients; i++)
+        if (scenario->clients[i].sim && scenario->clients[i].reading != READS_ALL)
+            return true;
+    return false;
+}
+
 void scenario_finish(struct scenario *scenario, struct scenario_outcome outcome)
 {
     scenario_look(scenario);
+    if (outcome.cut_off && outcome.patient && !outcome.show_failed && !somebody_dawdles(scenario))
+        scenario_break(scenario, "the server left with things in hand, and nobody dawdled");
     size_t torn = sim_content(scenario->engine, scenario->shown_fd).size - scenario->shown_at;
     if (torn > 0 && !outcome.show_failed && !outcome.cut_off)
         scenario_break(scenario, "the last %zu bytes shown are not a whole message", torn);

@@ -63,6 +63,8 @@ struct scenario_plan {
     unsigned messages_most; /* of one client */
     size_t size_most;       /* of a usual message, bytes */
     int64_t begin_ns;       /* clients connect within so much time */
+    unsigned stop_at;       /* the server is told to stop when so many cuts and datagrams were
+                             * sent, as soon as the last may have arrived; 0: not so */
 };
 
 enum scenario_ending {
@@ -80,6 +82,9 @@ enum scenario_answer { ANSWERS_ECHO, ANSWERS_TEXT, ANSWERS_NOTHING };
 
 #define LOCALS 3 /* addresses of ours that datagrams are sent to */
 
+/* Why the server must refuse a message. */
+enum scenario_flaw { FLAWLESS, TOO_LONG, MALFORMED, UNFINISHED };
+
 struct scenario_message {
     size_t start;     /* in the client's stream */
     size_t body_at;   /* from there */
@@ -87,6 +92,7 @@ struct scenario_message {
     size_t raw_size;  /* with all that is around it */
     size_t reply_end; /* in what the client is to receive */
     uint8_t answer;   /* enum scenario_answer */
+    uint8_t flaw;     /* enum scenario_flaw */
     bool valid;       /* a datagram that the server may take */
     bool owed;        /* a datagram whose reply may leave */
     bool closes;      /* the application closes the connection after it */
@@ -142,11 +148,15 @@ struct scenario {
     struct bytes rendering; /* scratch */
     unsigned opened_count;  /* connections that the application was told of */
     unsigned closed_count;  /* and their ends */
+    unsigned sends;         /* of cuts and datagrams */
+    sim_act *stop;          /* tells the server to stop: stop(stop_context, 0) */
+    void *stop_context;
     bool verbose;
     char broken[256]; /* the first thing that is broken, or "" */
 };
 
-/* Plan the clients and put them on the clock. plan's buffers are taken over. */
+/* Plan the clients and put them on the clock. plan's buffers are taken over. scenario is all zeros
+ * but for stop. */
 void scenario_begin(struct scenario *scenario, struct engine *engine, int shown_fd,
                     const struct scenario_plan *plan, bool verbose);
 void scenario_free(struct scenario *scenario);
@@ -172,6 +182,7 @@ void scenario_stopping(struct scenario *scenario);
 struct scenario_outcome {
     bool show_failed; /* the last message shown may be torn, and replies may be missing */
     bool cut_off;     /* the server left with things in hand */
+    bool patient;     /* it would have waited as long as by default */
     bool counted;     /* the server ended when it had its number of messages */
     bool early;       /* it was stopped before the clients were done */
     bool crowded;     /* there may have been no room for some: they were never accepted */
@@ -227,6 +238,9 @@ bool scenario_client_honest(const struct scenario_client *client);
 
 /* Something happened to a client. */
 void scenario_client_say(const struct scenario_client *client, const char *what, size_t detail);
+
+/* It is sending something. */
+void scenario_client_sends(const struct scenario_client *client, const char *what, size_t size);
 
 /* ---- correspondent.c: what those with datagrams do ---- */
 void scenario_correspondent_begin(void *client, uint64_t number);
