@@ -170,11 +170,13 @@ def test_refused_told_and_contained(strict, spec, said, reason):
     with Client(server.talk.port) as honest, Client(server.talk.port) as client:
         assert honest.send(server.good).socket.recv(100) == server.good
         honest.send(server.good[:1])
+        name = client.name
         assert heard(client, server.good + said, reason) == server.good
-        told = server.reason_told(client.name)
+        client.socket.close()
+        told = server.reason_told(name)
         assert (told["reason"], told["level"]) == (reason, "warning")
-        assert told["text"].startswith(client.name)
-        assert server.shown_of(client.name) == [server.framing.message(good_body(spec))]
+        assert told["text"].startswith(name)
+        assert server.shown_of(name) == [server.framing.message(good_body(spec))]
         assert honest.send(server.good[1:]).socket.recv(100) == server.good
 
 
