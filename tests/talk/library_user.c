@@ -1,10 +1,11 @@
 /* library_user.c: a program of a user of the library, for test_11_library.py, which tells it what
  * to do by messages.
  *
- *     library_user run|loop|sparing ADDRESS [SETTING VALUE]...
+ *     library_user run|loop|sparing|asking ADDRESS [SETTING VALUE]...
  *
- * run: gt_run. loop: a loop of its own that steps when it likes. sparing: steps only when gt_fd is
- * readable or gt_timeout_ms have passed, though it wakes all the time for things of its own. What
+ * run: gt_run. loop: a loop of its own that steps whenever it wakes. sparing: one that wakes all
+ * the time for things of its own, and steps only when gt_fd is readable, or gt_timeout_ms, asked
+ * once after each step, have passed. asking: likewise, but it asks anew whenever it wakes. What
  * happens is printed, a line each; the exit status is the run's. */
 #include <errno.h>
 #include <goodtalk.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HELD_MAX    1024
@@ -85,16 +87,35 @@ static void *release(void *share)
     return NULL;
 }
 
-/* When the test says so: it knows that the server sleeps. */
-static void *reply_when_told(void *turn)
+/* Something that is done when the test says so: it knows that the server sleeps. */
+static void wait_until_told(void)
 {
     char byte = 0;
     require(read(STDIN_FILENO, &byte, 1) == 1, "standard input");
+}
+
+static void *reply_when_told(void *turn)
+{
+    wait_until_told();
     gt_reply(turn, "told", 4);
     return NULL;
 }
 
-static void *stop_from_here(void *unused)
+static void *stop_when_told(void *unused)
+{
+    wait_until_told();
+    gt_stop(server);
+    return unused;
+}
+
+static void *count_when_told(void *unused)
+{
+    wait_until_told();
+    gt_tell_counters(server);
+    return unused;
+}
+
+static void *stop_now(void *unused)
 {
     gt_stop(server);
     return unused;
@@ -174,7 +195,11 @@ static void heard_order(const char *word, gt_connection *connection)
         for (size_t share = 0; share < RELEASERS; share++)
             start(release, (void *)share);
     else if (strcmp(word, "stop") == 0)
-        start(stop_from_here, NULL);
+        start(stop_now, NULL);
+    else if (strcmp(word, "stop when told") == 0)
+        start(stop_when_told, NULL);
+    else if (strcmp(word, "count when told") == 0)
+        start(count_when_told, NULL);
     else if (strcmp(word, "count") == 0)
         start(count_all_the_time, NULL);
     else if (strcmp(word, "close") == 0)
@@ -256,38 +281,54 @@ static int loop(void)
     return status;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Until gt_fd is readable or the time has come. A signal, or a tick, is no reason to step: what
+ * they ask for must be seen at gt_fd. */
+static void wait_sparingly(int fd, int ticking, bool asking)
+{
+    int timeout_ms = gt_timeout_ms(server);
+    int64_t until_ms = now_ms() + timeout_ms;
+    struct pollfd both[] = {{.fd = fd, .events = POLLIN}, {.fd = ticking, .events = POLLIN}};
+    if (timeout_ms < 0 && thread_count > 0)
+        say("sleeps");
+    int64_t left_ms = timeout_ms;
+    do {
+        uint64_t ticks;
+        if (poll(both, 2, (int)left_ms) > 0 && !both[0].revents)
+            require(read(ticking, &ticks, sizeof ticks) > 0, "a tick");
+        if (asking)
+            left_ms = gt_timeout_ms(server);
+        else if (timeout_ms >= 0)
+            left_ms = until_ms > now_ms() ? until_ms - now_ms() : 0;
+    } while (!(both[0].revents & POLLIN) && left_ms != 0);
+}
+
 static int open_ticking(void)
 {
     struct itimerspec often = {.it_interval = {.tv_nsec = 500000}, .it_value = {.tv_nsec = 1}};
-    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     require(timer >= 0 && timerfd_settime(timer, 0, &often, NULL) == 0, "a timer");
     return timer;
 }
 
-/* A signal, or a tick, is no reason to step: what they ask for must make gt_fd readable. */
-static int sparing(void)
+static int loop_sparingly(bool asking)
 {
     int fd = gt_fd(server);
+    int ticking = open_ticking();
     require(fd >= 0, "gt_fd");
-    struct pollfd mine[] = {{.fd = fd, .events = POLLIN}, {.fd = open_ticking(), .events = POLLIN}};
-    unsigned long steps = 0, ticks = 0;
-    uint64_t times;
+    unsigned long steps = 1;
     int status = GT_RUNNING;
-    while (status == GT_RUNNING) {
-        int wait_ms = gt_timeout_ms(server);
-        if (wait_ms < 0 && thread_count > 0 && ticks == 0)
-            say("sleeps");
-        int ready = poll(mine, 2, wait_ms);
-        if (ready > 0 && read(mine[1].fd, &times, sizeof times) > 0)
-            ticks++;
-        if (ready < 0 || (ready > 0 && !mine[0].revents && wait_ms != 0))
-            continue;
-        status = gt_step(server);
-        steps++;
-        ticks = 0;
+    for (; (status = gt_step(server)) == GT_RUNNING; steps++) {
         require(gt_fd(server) == fd, "gt_fd is another now");
+        wait_sparingly(fd, ticking, asking);
     }
-    close(mine[1].fd);
+    close(ticking);
     say("steps %lu", steps);
     return status;
 }
@@ -296,7 +337,7 @@ static int serve(const char *how)
 {
     if (strcmp(how, "run") == 0)
         return gt_run(server);
-    return strcmp(how, "loop") == 0 ? loop() : sparing();
+    return strcmp(how, "loop") == 0 ? loop() : loop_sparingly(strcmp(how, "asking") == 0);
 }
 
 /* ---- */

@@ -1,5 +1,6 @@
 """The library: the examples, and library_user.c, a program that does with it what can be done."""
 import os
+import pathlib
 import pwd
 import re
 import signal
@@ -12,8 +13,7 @@ import pytest
 from goodtalk_talk import PATIENCE, Client, Swarm, say, until, where
 from library_talk import BUILD, EXAMPLES, LINKS, Started, build
 
-HOW = ["run", "loop", "sparing"]  # gt_run, or a loop of its own: see library_user.c
-STEPS = HOW[1:]
+HOW = ["run", "loop", "sparing", "asking"]  # gt_run, or loops of its own: see library_user.c
 DONE, TIMED_OUT, STOPPED = 0, 3, 5  # gt_status
 SOURCE = goodtalk_talk.HERE / "library_user.c"
 
@@ -110,24 +110,28 @@ def test_replies_from_many_threads_at_once(user, how):
     assert program.ended()[0] == DONE
 
 
-def test_a_reply_makes_the_descriptor_readable(user):
-    """A loop that has no timeout to wait for, and steps only when gt_fd is readable."""
-    program = user("sparing", "idle-timeout", "none", "message-timeout", "none")
-    with program.client() as client:
-        client.send(b"later when told\n")
-        program.stdout.wait_for(b"sleeps\n")
-        program.stdin.write(b".")
-        assert client.line() == b"told\n"
+def asleep(program):
+    """Wait until the server's thread sleeps."""
+    state = pathlib.Path(f"/proc/{program.process.pid}/task/{program.process.pid}/stat")
+    until(lambda: state.read_text().rsplit(")", 1)[1].split()[0] == "S", "a server that sleeps")
 
 
-def test_a_reply_wakes_gt_run(user):
-    program = user("run", "idle-timeout", "none", "message-timeout", "none")
-    state = f"/proc/{program.process.pid}/stat"
+@pytest.mark.parametrize("asks, shows", [("later when told", None), ("stop when told", b"event stopping -\n"),
+                                         ("count when told", b"event counters -\n")])
+@pytest.mark.parametrize("how", HOW)
+def test_another_thread_wakes_a_server_that_sleeps(user, how, asks, shows):
+    """Nothing else would ever wake it, nor does it look now and then: there is no timeout at all."""
+    program = user(how, "idle-timeout", "none", "message-timeout", "none")
     with program.client() as client:
-        assert client.send(b"now\nlater when told\n").line() == b"at once\n"
-        until(lambda: open(state).read().rsplit(")", 1)[1].split()[0] == "S", "a server that sleeps")
+        assert client.send(f"now\n{asks}\n".encode()).line() == b"at once\n"
+        if how in ("sparing", "asking"):
+            program.stdout.wait_for(b"sleeps\n")
+        asleep(program)
         program.stdin.write(b".")
-        assert client.line() == b"told\n"
+        if shows:
+            program.stdout.wait_for(shows)
+        else:
+            assert client.line() == b"told\n"
 
 
 @pytest.mark.parametrize("how", HOW)
