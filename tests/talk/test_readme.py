@@ -59,7 +59,7 @@ def script_of(commands):
     """The commands as one script that waits for each server it starts."""
     lines = ["mkfifo .ready", "exec 9<>.ready"]
     for command in commands:
-        starts = "goodtalk" in command and command.endswith("&")
+        starts = "goodtalk" in command and "goodtalk send" not in command and command.endswith("&")
         waits = starts and "--ready" not in command
         lines += ["export README_READY=fd:9"] if waits else []
         lines += [command]
