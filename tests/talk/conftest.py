@@ -7,6 +7,7 @@ import threading
 import pytest
 
 import goodtalk_talk
+from goodtalk_datagrams import KINDS, address_of
 from goodtalk_talk import GOODTALK, program_starter
 
 
@@ -106,3 +107,15 @@ def fake():
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+
+
+@pytest.fixture(params=KINDS)
+def at(request, tmp_path):
+    """Where to listen for datagrams, of every kind."""
+    return address_of(request.param, tmp_path)
+
+
+@pytest.fixture(params=["udp", "unixgram"])
+def at_two(request, tmp_path):
+    """For what is not about addresses: one of IP, one of Unix."""
+    return address_of(request.param, tmp_path)

@@ -2,9 +2,11 @@
 
 A client is connected to what it asks: the system drops whatever comes from elsewhere."""
 import fcntl
+import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import termios
@@ -125,3 +127,33 @@ def add_addresses(*addresses):
 def is_stopped(pid):
     stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
     return stat.rsplit(")", 1)[1].split()[0] == "T"
+
+
+EVERY_BYTE = bytes(range(256))
+KINDS = ["udp", "udp4", "udp6", "unixgram", "unixgram:@"]
+
+
+def address_of(kind, tmp_path):
+    """What to listen on: port 0, a path, or an abstract name of this test's own."""
+    if kind == "unixgram:@":
+        return f"unixgram:@goodtalk-{os.getpid()}-{tmp_path.name}"
+    return f"unixgram:{tmp_path}/gt" if kind == "unixgram" else f"{kind}:0"
+
+
+class Held:
+    """While it lasts the server is stopped: what is sent meanwhile arrives at once."""
+
+    def __init__(self, talk):
+        self.talk = talk
+
+    def __enter__(self):
+        self.talk.signal(signal.SIGSTOP)
+        until(lambda: is_stopped(self.talk.pid), "the server stopped")
+
+    def __exit__(self, *_):
+        self.talk.signal(signal.SIGCONT)
+
+
+def rows_of(talk):
+    """The messages shown as JSON, once it has ended."""
+    return [json.loads(line) for line in talk.stdout.everything().splitlines()]
