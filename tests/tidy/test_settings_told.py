@@ -52,13 +52,13 @@ def built(settings):
     return [setting for setting in settings if setting.scope != LATER]
 
 
-def helped():
-    return run(str(BUILD / "goodtalk"), "--help", check=True).stdout
+def helped(*command):
+    return run(str(BUILD / "goodtalk"), *command, "--help", check=True).stdout
 
 
-def manual():
+def manual(name="goodtalk.1"):
     """The manual page as plain text, wide enough not to break what belongs together."""
-    page = run("mandoc", "-T", "utf8", "-O", "width=300", str(TOP / "man" / "goodtalk.1"), check=True)
+    page = run("mandoc", "-T", "utf8", "-O", "width=300", str(TOP / "man" / name), check=True)
     text = re.sub(r".\x08", "", page.stdout)
     return text.translate({0x2010: "-", 0x2011: "-", 0x2212: "-", 0xA0: " "})
 
@@ -124,24 +124,44 @@ def test_the_manual_tells_the_table(built):
     assert complaints(built, manual()) == []
 
 
-def test_the_manual_page_is_well_formed():
-    checked = run("mandoc", "-T", "lint", "-W", "warning", str(TOP / "man" / "goodtalk.1"))
+def defaults(told):
+    """Of the entries of a text: spelled option -> the default that it tells, or None."""
+    found = {spelling: re.search(r"\(?[Dd]efault: (\S+?)[.)]*(?=\s|$)", words) for spelling, words in told.items()}
+    return {spelling: match and match.group(1) for spelling, match in found.items()}
+
+
+def test_the_manual_of_send_tells_what_its_help_tells():
+    """Its table is its own: the help is made from it, and the manual is held against the help."""
+    told = defaults(entries(helped("send")))
+    assert told["-f, --frame FRAMING"] == "talk"
+    assert defaults(entries(manual("goodtalk-send.1"))) == told
+
+
+@pytest.mark.parametrize("page", ["goodtalk.1", "goodtalk-send.1"])
+def test_the_manual_page_is_well_formed(page):
+    checked = run("mandoc", "-T", "lint", "-W", "warning", str(TOP / "man" / page))
     assert checked.returncode == 0, checked.stdout
 
 
-def unknown_options(settings, text):
-    """--words in the goodtalk commands of a text that are no settings (or not built yet); other commands
-    have options of their own."""
+def unknown_options(settings, text, of_send=()):
+    """--words in the goodtalk commands of a text that are no settings (or not built yet)."""
     known = {setting.name for setting in settings}
-    commands = re.findall(r"^(?:\$ |    )?.*\bgoodtalk (?:-[^|<>#\n]*|[^|<>#\n]* -[^|<>#\n]*)", text, re.MULTILINE)
-    words = {word for command in commands if "goodtalk send" not in command
-             for word in re.findall(r"(?<=\s)--([a-z][a-z0-9-]*)", command.split("goodtalk ", 1)[1])}
-    return sorted(words - known)
+    commands = re.findall(r"^(?:\$ |    )?.*\bgoodtalk (-[^|<>#\n]*|[^|<>#\n]* -[^|<>#\n]*)", text, re.MULTILINE)
+    words = set()
+    for command in commands:
+        used = re.findall(r"(?<=\s)--([a-z][a-z0-9-]*)", " " + command)
+        words |= set(used) - (set(of_send) if command.startswith("send ") else known)
+    return sorted(words)
 
 
-@pytest.mark.parametrize("document", ["README.md", "man/goodtalk.1"])
+def options_of_send():
+    return re.findall(r"^  (?:-\w, |    )--([a-z0-9-]+)", helped("send"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", ["README.md", "man/goodtalk.1", "man/goodtalk-send.1"])
 def test_documents_use_options_that_exist(built, document):
-    assert unknown_options(built, read(document)) == []
+    text = read(document).replace("\\-", "-") if document.startswith("man/") else read(document)
+    assert unknown_options(built, text, options_of_send()) == []
 
 
 def test_readme_tables_tell_letters_and_defaults(built):
@@ -191,3 +211,5 @@ def test_a_wrong_text_is_seen(was, instead):
 def test_an_unknown_option_in_an_example_is_seen():
     assert unknown_options(SAMPLE, "```\n$ goodtalk -k --pauze 3s 9999\n```\n") == ["pauze"]
     assert unknown_options(SAMPLE, "$ goodtalk -k --pause 3s | grep --color x\n") == []
+    assert unknown_options(SAMPLE, "$ goodtalk send --pause 3s 9999\n", ["wait"]) == ["pause"]
+    assert unknown_options(SAMPLE, "$ goodtalk send --wait 3s 9999\n", ["wait"]) == []
