@@ -113,7 +113,7 @@ static void test_abstract(void **state)
 
 static void refuses_descriptor(int fd, const char *why)
 {
-    char text[16], sentence[100];
+    char text[16], sentence[160];
     snprintf(text, sizeof(text), "fd:%d", fd);
     snprintf(sentence, sizeof(sentence), "cannot listen on fd:%d: %s", fd, why);
     fails(text, sentence);
