@@ -59,9 +59,11 @@ static void reply_to_chunk(gt_turn *turn, const struct gt_message *message)
 /* ---- hearing ---- */
 
 /* Whether what the application is told of a message's sender is right. */
-static void check_sender(const struct scenario_client *client, const struct gt_message *message)
+static void check_sender(const struct scenario_client *client, const gt_turn *turn,
+                         const struct gt_message *message)
 {
     char name[PEER_NAME_SIZE];
+    struct gt_peer told;
     bool datagram = is_correspondent(client);
     struct peer peer =
         datagram ? sim_correspondent_peer(client->correspondent) : sim_client_peer(client->sim);
@@ -69,6 +71,11 @@ static void check_sender(const struct scenario_client *client, const struct gt_m
         strcmp(message->listener, client->listener->name) != 0)
         scenario_break(client->scenario, "a message of client %u is said to be of %s, to %s",
                        client->number, message->peer, message->listener);
+    gt_turn_peer(turn, &told);
+    struct peer again = peer_of_sockaddr((const struct sockaddr *)&told.address, told.address_size);
+    if (peer.kind == PEER_UNIX ? told.pid != peer.credentials.pid : again.port != peer.port)
+        scenario_break(client->scenario, "the turn of client %u is said to be somebody's else",
+                       client->number);
     if (datagram != !message->connection ||
         (!datagram && gt_connection_data(message->connection) != client->scenario))
         scenario_break(client->scenario, "a message of client %u is of a wrong connection",
@@ -93,7 +100,7 @@ static void heard(gt_turn *turn, const struct gt_message *heard, void *context)
         return;
     }
     struct scenario_client *client = &scenario->clients[number];
-    check_sender(client, heard);
+    check_sender(client, turn, heard);
     if (client->messages[which].closes && heard->connection)
         gt_connection_close(heard->connection);
     reply(client, &client->messages[which], turn);

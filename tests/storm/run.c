@@ -154,6 +154,43 @@ static void judge_left_behind(struct run *run)
                        worker->memory_bytes);
 }
 
+static uint64_t counter(const struct run *run, const char *name)
+{
+    struct gt_counter counter = {.value = 0};
+    for (size_t i = 0; gt_counter_at(run->server, i, &counter); i++)
+        if (strcmp(counter.name, name) == 0)
+            return counter.value;
+    return UINT64_MAX;
+}
+
+static void judge_counter(struct run *run, const char *name, uint64_t right)
+{
+    if (counter(run, name) != right)
+        scenario_break(&run->scenario, "the counter %s is %llu, not %llu", name,
+                       (unsigned long long)counter(run, name), (unsigned long long)right);
+}
+
+/* What was counted is what was told, of each connection and of each reason. */
+static void judge_counters(struct run *run)
+{
+    const struct scenario *scenario = &run->scenario;
+    uint64_t connected = 0;
+    for (unsigned i = 0; i < scenario->plan.clients; i++) {
+        const char *reason = scenario->clients[i].reason;
+        uint64_t alike = 0;
+        char name[64];
+        connected += scenario->clients[i].connected_count;
+        for (unsigned other = 0; other < scenario->plan.clients; other++)
+            alike += strcmp(scenario->clients[other].reason, reason) == 0;
+        snprintf(name, sizeof name, "ended-%s", reason);
+        if (reason[0])
+            judge_counter(run, name, alike);
+    }
+    judge_counter(run, "connections", connected);
+    judge_counter(run, "connections-open", 0);
+    judge_counter(run, "messages", gt_message_count(run->server));
+}
+
 static void judge_count(struct run *run, int status, bool whole)
 {
     const struct scenario_plan *plan = &run->scenario.plan;
@@ -208,6 +245,7 @@ static void judge(struct run *run)
     };
     scenario_finish(&run->scenario, outcome);
     judge_left_behind(run);
+    judge_counters(run);
     judge_count(run, status, !failed && !cut_off);
     judge_status(run, status, failed || cut_off);
 }
