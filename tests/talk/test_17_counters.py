@@ -367,7 +367,7 @@ def test_many_in_a_row_during_load(kept):
     assert talk.stop() == 0
     assert talk.shown() == [line[:-1] for line in lines]
     told = objects_told(talk)
-    assert len(told) > 10
+    assert len(told) > 1
     for name in ("messages", "replies", "bytes-received", "bytes-sent"):
         assert [one[name] for one in told] == sorted(one[name] for one in told)
 
