@@ -13,10 +13,11 @@
  * A program with a loop of its own calls gt_step instead of gt_run: see "somebody else's loop".
  *
  * Threads: a server belongs to the thread that calls gt_run, or gt_step first. Only gt_stop,
- * gt_reply, gt_reply_none, gt_counter_at and gt_tell_counters may be called from other threads;
- * gt_stop and gt_tell_counters also from a signal handler. Callbacks run on the server's thread,
- * within gt_run or gt_step, never from within another call of the application into the library,
- * gt_listen (which tells the address listened on) and gt_free (which ends what is left) excepted.
+ * gt_reply, gt_reply_none, gt_message_count, gt_counter_at and gt_tell_counters may be called from
+ * other threads; gt_stop and gt_tell_counters also from a signal handler. Callbacks run on the
+ * server's thread, within gt_run or gt_step, never from within another call of the application into
+ * the library, gt_listen (which tells the address listened on) and gt_free (which ends what is
+ * left) excepted.
  *
  * The library is quiet: it prints nothing, installs no signal handler, never exits. Shown messages
  * (gt_set "show") may raise SIGPIPE when standard output has gone; ignore it as usual.
@@ -111,7 +112,7 @@ GT_PUBLIC int gt_step(gt_server *server);
 GT_PUBLIC int gt_fd(gt_server *server);
 
 /* After how many milliseconds to call gt_step even if gt_fd is not readable: 0: now; -1: no need
- * to. Ask anew after every gt_step. */
+ * to. Ask anew after every gt_step; asked again in between it says what is left. */
 GT_PUBLIC int gt_timeout_ms(gt_server *server);
 
 /* ---- messages ----------------------------------------------------------------------------------
