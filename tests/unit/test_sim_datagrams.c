@@ -158,7 +158,8 @@ static void a_datagram_says_whence_and_whither(void **state)
     struct bench *bench = bench_new(1, SIM_UDP);
     struct sim_correspondent *near = sim_correspondent(bench->engine, bench->fd, SIM_NEAR);
     struct sim_correspondent *far = sim_correspondent(bench->engine, bench->fd, SIM_FAR);
-    struct local_address ours = {.family = AF_INET, .interface = 3, .address = {192, 0, 2, 1}};
+    static const struct local_address ours = {
+        .family = AF_INET, .interface = 3, .address = {192, 0, 2, 1}}; /* no byte of it undefined */
     int64_t start_ns = sim_now(bench->engine);
     sim_correspondent_send(far, slice_of("hello", 5), ours);
     engine_pass(bench->engine, -1);
