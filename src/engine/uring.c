@@ -1,0 +1,288 @@
+/* uring.c: the engine over io_uring: who waits, and in which order it is told.
+ *
+ * The happy path of a pass: what epoll.c's pass has to do without waiting; then one system call
+ * submits all that was queued since the last one and waits for a completion; completions lead to
+ * their operations by the address they were submitted with; where the ring says that epoll has
+ * something, that is told too; timers fire last.
+ *
+ * A ring belongs to the thread that enables it, with its first pass (IORING_SETUP_SINGLE_ISSUER,
+ * which is what lets the kernel defer its work to our waiting: DEFER_TASKRUN). Nobody has more
+ * than one result with bytes in a pass: the completions behind such a second one wait, in their
+ * queue, for the next pass.
+ *
+ * Ways to fail. The ring is denied (EPERM, ENOSYS: most containers) or the kernel is too old for it
+ * (EINVAL: before 6.0): the engine is not made, the reason is told. The completion queue is full:
+ * the kernel keeps what did not fit. A signal: the pass ends early. Anything else the ring says is
+ * what engine_pass returns. */
+#include "engine/uring.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <goodtalk.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#define SECOND_NS 1000000000
+
+/* What the poll of epoll's descriptor is submitted with: no operation has this address. */
+#define EPOLL_DATA 1
+
+/* ---- submitting ---- */
+
+/* The ring becomes this thread's. */
+static int enable(struct uring_engine *engine)
+{
+    int status = engine->enabled ? 0 : io_uring_enable_rings(&engine->ring);
+    if (status == 0)
+        engine->enabled = true;
+    return status;
+}
+
+/* What a system call of the ring said: whether it can go on. EBUSY and EAGAIN: completions, or
+ * memory, are to be freed first, which a pass does. */
+static int judge(struct uring_engine *engine, int status)
+{
+    switch (status < 0 ? -status : 0) {
+    case 0:
+    case EINTR:
+    case ETIME:
+    case EBUSY:
+    case EAGAIN:
+        return 0;
+    default:
+        engine->failure = status;
+        return status;
+    }
+}
+
+static int submit_queue(struct uring_engine *engine)
+{
+    int status = enable(engine);
+    return judge(engine, status ? status : io_uring_submit(&engine->ring));
+}
+
+struct io_uring_sqe *uring_submission(struct uring_engine *engine)
+{
+    struct io_uring_sqe *submission = io_uring_get_sqe(&engine->ring);
+    if (submission || submit_queue(engine))
+        return submission;
+    submission = io_uring_get_sqe(&engine->ring);
+    if (!submission)
+        engine->failure = -EBUSY;
+    return submission;
+}
+
+static void watch_epoll(struct uring_engine *engine)
+{
+    struct io_uring_sqe *submission = uring_submission(engine);
+    if (!submission)
+        return;
+    io_uring_prep_poll_multishot(submission, engine->epoll.epoll_fd, POLLIN);
+    io_uring_sqe_set_data64(submission, EPOLL_DATA);
+}
+
+/* ---- waiting ---- */
+
+/* Whether there is work that the kernel left for us to call for. */
+static bool kernel_has_work(const struct uring_engine *engine)
+{
+    const unsigned work = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
+    return IO_URING_READ_ONCE(*engine->ring.sq.kflags) & work;
+}
+
+/* One system call, or none where there is nothing to say and nothing to wait for. */
+static int submit_and_wait(struct uring_engine *engine, int64_t wait_ns)
+{
+    struct io_uring *ring = &engine->ring;
+    struct io_uring_cqe *first;
+    int status = enable(engine);
+    if (status)
+        return judge(engine, status);
+    if (wait_ns < 0)
+        return judge(engine, io_uring_submit_and_wait(ring, 1));
+    if (wait_ns > 0) {
+        struct __kernel_timespec time = {wait_ns / SECOND_NS, wait_ns % SECOND_NS};
+        return judge(engine, io_uring_submit_and_wait_timeout(ring, &first, 1, &time, NULL));
+    }
+    if (io_uring_sq_ready(ring) == 0 && !kernel_has_work(engine))
+        return 0;
+    return judge(engine, io_uring_submit_and_get_events(ring));
+}
+
+/* ---- telling ---- */
+
+static void tell(struct uring_engine *engine, const struct io_uring_cqe *completion)
+{
+    if (completion->user_data == EPOLL_DATA) {
+        engine->epoll_ready = true;
+        if (!(completion->flags & IORING_CQE_F_MORE))
+            watch_epoll(engine);
+    } else if (completion->user_data != 0) {
+        uring_complete(engine, (struct op *)(uintptr_t)completion->user_data, completion->res,
+                       completion->flags);
+    }
+}
+
+/* Whether this one, and so all behind it, waits for the next pass. */
+static bool must_wait(const struct uring_engine *engine, const struct io_uring_cqe *completion)
+{
+    return completion->user_data > EPOLL_DATA && completion->res > 0 &&
+           uring_had_its_share(engine, (const struct op *)(uintptr_t)completion->user_data);
+}
+
+/* How many were told; EPOLL_EVENTS_MAX when more may be told in this pass. A done may submit, and
+ * find the queue full: so each completion leaves its place before it is told. */
+static int tell_completions(struct uring_engine *engine)
+{
+    struct io_uring_cqe *completion;
+    for (int told = 0; told < URING_TOLD_MAX; told++) {
+        if (io_uring_peek_cqe(&engine->ring, &completion) || must_wait(engine, completion))
+            return told < EPOLL_EVENTS_MAX ? told : EPOLL_EVENTS_MAX - 1;
+        const struct io_uring_cqe copy = *completion;
+        io_uring_cqe_seen(&engine->ring, completion);
+        tell(engine, &copy);
+    }
+    return EPOLL_EVENTS_MAX;
+}
+
+/* The ring tells that epoll has something once, not for as long as it has. */
+static int tell_epoll(struct uring_engine *engine)
+{
+    if (!engine->epoll_ready)
+        return 0;
+    int count = epoll_gather(&engine->epoll, 0);
+    engine->epoll_ready = count == EPOLL_EVENTS_MAX;
+    return count;
+}
+
+static int uring_gather(struct epoll_engine *epoll, int64_t wait_ns)
+{
+    struct uring_engine *engine = list_item(epoll, struct uring_engine, epoll);
+    if (engine->epoll_ready || io_uring_cq_ready(&engine->ring))
+        wait_ns = 0;
+    int status = submit_and_wait(engine, wait_ns);
+    if (status)
+        return status;
+    epoll->engine.now_ns = epoll_clock_ns();
+    int told = tell_completions(engine);
+    int events = tell_epoll(engine);
+    return events < 0 || events == EPOLL_EVENTS_MAX ? events : told;
+}
+
+/* ---- for those who wait elsewhere ---- */
+
+static int64_t uring_patience(struct engine *base)
+{
+    struct uring_engine *engine = uring_of(base);
+    if (engine->epoll_ready || !engine->enabled || kernel_has_work(engine) ||
+        io_uring_sq_ready(&engine->ring) || io_uring_cq_ready(&engine->ring))
+        return 0;
+    return epoll_patience(base);
+}
+
+static int uring_descriptor(struct engine *base)
+{
+    return uring_of(base)->ring.ring_fd;
+}
+
+/* ---- making and freeing ---- */
+
+static void uring_destroy(struct engine *base)
+{
+    struct uring_engine *engine = uring_of(base);
+    epoll_release(&engine->epoll);
+    io_uring_queue_exit(&engine->ring);
+    uring_buffers_close(&engine->buffers);
+    free(engine);
+}
+
+static const struct engine_table uring_table = {
+    .name = "uring",
+    .destroy = uring_destroy,
+    .accept = uring_accept,
+    .receive = uring_receive,
+    .send = uring_send,
+    .write = epoll_write,
+    .sync = epoll_sync,
+    .read = epoll_read,
+    .connect = epoll_connect,
+    .receive_datagrams = epoll_receive_datagrams,
+    .send_datagrams = epoll_send_datagrams,
+    .cancel = uring_cancel,
+    .shutdown = epoll_shutdown,
+    .close = epoll_close,
+    .unacknowledged = epoll_unacknowledged,
+    .pass = epoll_pass,
+    .patience = uring_patience,
+    .descriptor = uring_descriptor,
+    .wake = epoll_wake,
+    .wall_us = epoll_wall_us,
+    .random = epoll_random,
+};
+
+static int open_ring(struct io_uring *ring, unsigned task_flags)
+{
+    struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_R_DISABLED |
+                                              IORING_SETUP_CQSIZE | IORING_SETUP_TASKRUN_FLAG |
+                                              task_flags,
+                                     .cq_entries = URING_COMPLETIONS};
+    return io_uring_queue_init_params(URING_SUBMISSIONS, ring, &params);
+}
+
+/* DEFER_TASKRUN came with Linux 6.1; SINGLE_ISSUER with 6.0, as multishot receives did. */
+static int open_best_ring(struct io_uring *ring)
+{
+    int status = open_ring(ring, IORING_SETUP_DEFER_TASKRUN);
+    return status == -EINVAL ? open_ring(ring, IORING_SETUP_COOP_TASKRUN) : status;
+}
+
+static int refuse(int status, struct error *error)
+{
+    error_errno(error, -status, "io_uring cannot be used");
+    if (status == -EPERM || status == -ENOSYS || status == -EACCES)
+        error_append(error, "; it is denied here, as in most containers, or not in this kernel");
+    else if (status == -EINVAL)
+        error_append(error, "; it needs Linux 6.0 or later");
+    return GT_FAILED;
+}
+
+/* The rest, once there is a ring. */
+static int open_parts(struct uring_engine *engine, struct error *error)
+{
+    int status = uring_buffers_open(&engine->buffers, &engine->ring);
+    if (status)
+        return refuse(status, error);
+    status = epoll_open(&engine->epoll, &uring_table, error);
+    if (status != GT_DONE)
+        return status;
+    engine->epoll.gather = uring_gather;
+    engine->epoll.engine.receive_size = engine->buffers.size;
+    watch_epoll(engine);
+    return GT_DONE;
+}
+
+static int open_uring(struct uring_engine *engine, struct error *error)
+{
+    int status = open_best_ring(&engine->ring);
+    if (status)
+        return refuse(status, error);
+    status = open_parts(engine, error);
+    if (status == GT_DONE)
+        return status;
+    io_uring_queue_exit(&engine->ring);
+    uring_buffers_close(&engine->buffers);
+    return status;
+}
+
+struct engine *engine_uring_create(struct error *error)
+{
+    struct uring_engine *engine = calloc(1, sizeof *engine);
+    if (!engine) {
+        error_errno(error, ENOMEM, "cannot make an engine");
+        return NULL;
+    }
+    if (open_uring(engine, error) == GT_DONE)
+        return &engine->epoll.engine;
+    free(engine);
+    return NULL;
+}
