@@ -259,7 +259,8 @@ int engine_pass(struct engine *engine, int64_t wait_ns);
 int64_t engine_patience(struct engine *engine);
 
 /* A descriptor that is readable when a pass would find something that happened. It is the engine's:
- * only poll it. -1 where there is none (sim). */
+ * only poll it. -1 where there is none (sim; uring, where the system refuses it). Of the engine's
+ * own thread, or before its first pass. */
 int engine_descriptor(struct engine *engine);
 
 /* End the wait of the current, or the next, pass. From any thread or signal handler. */

@@ -21,6 +21,8 @@
 #include <goodtalk.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define SECOND_NS 1000000000
 
@@ -109,18 +111,74 @@ static int submit_and_wait(struct uring_engine *engine, int64_t wait_ns)
     return judge(engine, io_uring_submit_and_get_events(ring));
 }
 
+/* ---- for those who wait elsewhere ---- */
+
+/* What they poll has told them, or it has not: all that may be behind it is looked at. Work that
+ * comes after event_fd was read shows in the flags that uring_patience looks at. */
+static void look_at_front(struct uring_engine *engine)
+{
+    uint64_t count;
+    if (engine->front_fd < 0)
+        return;
+    engine->epoll_ready = true;
+    if (read(engine->event_fd, &count, sizeof count) < 0)
+        return; /* EAGAIN: nothing to clear */
+}
+
+static int64_t uring_patience(struct engine *base)
+{
+    struct uring_engine *engine = uring_of(base);
+    if (engine->epoll_ready || !engine->enabled || kernel_has_work(engine) ||
+        io_uring_sq_ready(&engine->ring) || io_uring_cq_ready(&engine->ring))
+        return 0;
+    return epoll_patience(base);
+}
+
+static bool put_in_front(struct uring_engine *engine, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    return epoll_ctl(engine->front_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static void close_front(struct uring_engine *engine)
+{
+    if (engine->front_fd >= 0)
+        close(engine->front_fd);
+    if (engine->event_fd >= 0)
+        close(engine->event_fd);
+    engine->front_fd = engine->event_fd = -1;
+}
+
+/* The ring's own descriptor will not do: while the kernel defers its work to our waiting, nothing
+ * makes it readable. An event descriptor is told of deferred work too, and costs a little with each
+ * completion, so it is there only where it is asked for. But it is not told reliably of another
+ * event descriptor, which is what wakes us (Linux 6.18): so epoll's stands beside it. */
+static int uring_descriptor(struct engine *base)
+{
+    struct uring_engine *engine = uring_of(base);
+    if (engine->front_fd >= 0)
+        return engine->front_fd;
+    engine->front_fd = epoll_create1(EPOLL_CLOEXEC);
+    engine->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (engine->front_fd < 0 || engine->event_fd < 0 || !put_in_front(engine, engine->event_fd) ||
+        !put_in_front(engine, engine->epoll.epoll_fd) ||
+        io_uring_register_eventfd(&engine->ring, engine->event_fd))
+        close_front(engine);
+    return engine->front_fd;
+}
+
 /* ---- telling ---- */
 
 static void tell(struct uring_engine *engine, const struct io_uring_cqe *completion)
 {
-    if (completion->user_data == EPOLL_DATA) {
-        engine->epoll_ready = true;
-        if (!(completion->flags & IORING_CQE_F_MORE))
-            watch_epoll(engine);
-    } else if (completion->user_data != 0) {
+    if (completion->user_data > EPOLL_DATA)
         uring_complete(engine, (struct op *)(uintptr_t)completion->user_data, completion->res,
                        completion->flags);
-    }
+    if (completion->user_data != EPOLL_DATA)
+        return;
+    engine->epoll_ready = true;
+    if (!(completion->flags & IORING_CQE_F_MORE))
+        watch_epoll(engine);
 }
 
 /* Whether this one, and so all behind it, waits for the next pass. */
@@ -163,26 +221,11 @@ static int uring_gather(struct epoll_engine *epoll, int64_t wait_ns)
     int status = submit_and_wait(engine, wait_ns);
     if (status)
         return status;
+    look_at_front(engine);
     epoll->engine.now_ns = epoll_clock_ns();
     int told = tell_completions(engine);
     int events = tell_epoll(engine);
     return events < 0 || events == EPOLL_EVENTS_MAX ? events : told;
-}
-
-/* ---- for those who wait elsewhere ---- */
-
-static int64_t uring_patience(struct engine *base)
-{
-    struct uring_engine *engine = uring_of(base);
-    if (engine->epoll_ready || !engine->enabled || kernel_has_work(engine) ||
-        io_uring_sq_ready(&engine->ring) || io_uring_cq_ready(&engine->ring))
-        return 0;
-    return epoll_patience(base);
-}
-
-static int uring_descriptor(struct engine *base)
-{
-    return uring_of(base)->ring.ring_fd;
 }
 
 /* ---- making and freeing ---- */
@@ -193,6 +236,7 @@ static void uring_destroy(struct engine *base)
     epoll_release(&engine->epoll);
     io_uring_queue_exit(&engine->ring);
     uring_buffers_close(&engine->buffers);
+    close_front(engine);
     free(engine);
 }
 
@@ -255,6 +299,7 @@ static int open_parts(struct uring_engine *engine, struct error *error)
     status = epoll_open(&engine->epoll, &uring_table, error);
     if (status != GT_DONE)
         return status;
+    engine->front_fd = engine->event_fd = -1;
     engine->epoll.gather = uring_gather;
     engine->epoll.engine.receive_size = engine->buffers.size;
     watch_epoll(engine);

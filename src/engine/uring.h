@@ -43,7 +43,10 @@ struct uring_engine {
     struct epoll_engine epoll;
     struct io_uring ring;
     struct uring_buffers buffers;
-    bool enabled;                              /* it belongs to a thread */
+    int front_fd; /* for those who wait elsewhere: event_fd and epoll in one; -1: nobody does so far
+                   */
+    int event_fd; /* the ring tells it what happens */
+    bool enabled; /* it belongs to a thread */
     bool epoll_ready;                          /* epoll has something to tell */
     int failure;                               /* -errno: the ring does not work any more */
     struct msghdr messages[URING_SUBMISSIONS]; /* of the sends in the submission queue, by slot */
