@@ -219,6 +219,25 @@ static void take_word(struct reading *reading, char *word)
     reading->options->words[reading->word_count++] = word;
 }
 
+/* What nc says with a letter and the address says here; NULL for any other letter. */
+static const char *said_by_the_address(int letter)
+{
+    if (letter == 'u')
+        return "UDP is named by the address, for example udp:localhost:9999";
+    if (letter == 'U')
+        return "a Unix socket is named by its address, for example unix:/run/talk";
+    return NULL;
+}
+
+static void refuse_written(struct reading *reading, const char *written)
+{
+    const char *right = said_by_the_address(optopt);
+    if (right)
+        error_set(reading->error, GT_WRONG, "-%c: %s", optopt, right);
+    else
+        refuse_option(reading->error, &send_vocabulary, optopt, written);
+}
+
 static void take_code(struct reading *reading, int code, char *written)
 {
     if (code == GRAMMAR_WORD_CODE)
@@ -228,7 +247,7 @@ static void take_code(struct reading *reading, int code, char *written)
     else if (code != '?')
         take_option(reading, grammar_setting(&send_vocabulary, code));
     else
-        refuse_option(reading->error, &send_vocabulary, optopt, written);
+        refuse_written(reading, written);
 }
 
 /* --help is answered as soon as it is met. */
