@@ -170,13 +170,6 @@ int epoll_shutdown(struct engine *engine, int fd);
 void epoll_close(struct engine *engine, int fd, bool reset);
 int64_t epoll_unacknowledged(struct engine *engine, int fd);
 
-/* A new connection: who is at its other end. address is what accept or getpeername say; of a Unix
- * socket it is most often empty, and its credentials are worth more. */
-struct peer epoll_peer(int fd, const struct sockaddr *address, size_t size);
-
-/* Whether accept failed for one connection in the queue only. */
-bool epoll_died_in_queue(int number);
-
 /* ---- epoll_stream.c ---- */
 
 void epoll_receive(struct engine *engine, struct receive_op *op, int fd);

@@ -31,6 +31,7 @@ void epoll_accept(struct engine *base, struct accept_op *op, int fd)
         row->flags |= DESCRIPTOR_SHARED;
 }
 
+/* A Unix socket's address is most often empty; who connected is worth more. */
 static struct peer unix_peer(int fd)
 {
     struct peer peer = {.kind = PEER_UNIX};
@@ -42,11 +43,6 @@ static struct peer unix_peer(int fd)
         peer.credentials.gid = credentials.gid;
     }
     return peer;
-}
-
-struct peer epoll_peer(int fd, const struct sockaddr *address, size_t size)
-{
-    return address->sa_family == AF_UNIX ? unix_peer(fd) : peer_of_sockaddr(address, size);
 }
 
 /* A new descriptor with op->peer filled, or -errno. ask: poll first. That costs an eighth of an
@@ -63,12 +59,15 @@ static int accept_one(struct accept_op *op, bool ask)
     int fd = accept4(op->op.fd, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return -errno;
-    op->peer = epoll_peer(fd, &address.any, size < sizeof address ? size : sizeof address);
+    if (address.any.sa_family == AF_UNIX)
+        op->peer = unix_peer(fd);
+    else
+        op->peer = peer_of_sockaddr(&address.any, size < sizeof address ? size : sizeof address);
     return fd;
 }
 
-/* accept(2), "Error handling". */
-bool epoll_died_in_queue(int number)
+/* Whether this error is about one connection in the queue only: accept(2), "Error handling". */
+static bool died_in_queue(int number)
 {
     switch (number) {
     case ECONNABORTED:
@@ -94,7 +93,7 @@ void epoll_try_accept(struct epoll_engine *engine, struct accept_op *op)
         int fd = accept_one(op, i > 0 || (op->op.phase & PHASE_GENTLE));
         if (fd == -EAGAIN)
             return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_IN);
-        if (fd < 0 && epoll_died_in_queue(-fd))
+        if (fd < 0 && died_in_queue(-fd))
             continue;
         if (fd < 0)
             return epoll_finish(engine, &op->op, fd);

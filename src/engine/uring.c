@@ -5,10 +5,8 @@
  * their operations by the address they were submitted with; where the ring says that epoll has
  * something, that is told too; timers fire last.
  *
- * A ring belongs to the thread that enables it, with its first pass (IORING_SETUP_SINGLE_ISSUER,
- * which is what lets the kernel defer its work to our waiting: DEFER_TASKRUN). Nobody has more
- * than one result with bytes in a pass: the completions behind such a second one wait, in their
- * queue, for the next pass.
+ * Nobody has more than one result with bytes in a pass: the completions behind such a second one
+ * wait, in their queue, for the next pass.
  *
  * Ways to fail. The ring is denied (EPERM, ENOSYS: most containers) or the kernel is too old for it
  * (EINVAL: before 6.0): the engine is not made, the reason is told. The completion queue is full:
@@ -24,55 +22,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SECOND_NS 1000000000
-
 /* What the poll of epoll's descriptor is submitted with: no operation has this address. */
 #define EPOLL_DATA 1
 
-/* ---- submitting ---- */
-
-/* The ring becomes this thread's. */
-static int enable(struct uring_engine *engine)
-{
-    int status = engine->enabled ? 0 : io_uring_enable_rings(&engine->ring);
-    if (status == 0)
-        engine->enabled = true;
-    return status;
-}
-
-/* What a system call of the ring said: whether it can go on. EBUSY and EAGAIN: completions, or
- * memory, are to be freed first, which a pass does. */
-static int judge(struct uring_engine *engine, int status)
-{
-    switch (status < 0 ? -status : 0) {
-    case 0:
-    case EINTR:
-    case ETIME:
-    case EBUSY:
-    case EAGAIN:
-        return 0;
-    default:
-        engine->failure = status;
-        return status;
-    }
-}
-
-static int submit_queue(struct uring_engine *engine)
-{
-    int status = enable(engine);
-    return judge(engine, status ? status : io_uring_submit(&engine->ring));
-}
-
-struct io_uring_sqe *uring_submission(struct uring_engine *engine)
-{
-    struct io_uring_sqe *submission = io_uring_get_sqe(&engine->ring);
-    if (submission || submit_queue(engine))
-        return submission;
-    submission = io_uring_get_sqe(&engine->ring);
-    if (!submission)
-        engine->failure = -EBUSY;
-    return submission;
-}
+/* ---- the poll of epoll's descriptor ---- */
 
 static void watch_epoll(struct uring_engine *engine)
 {
@@ -81,34 +34,6 @@ static void watch_epoll(struct uring_engine *engine)
         return;
     io_uring_prep_poll_multishot(submission, engine->epoll.epoll_fd, POLLIN);
     io_uring_sqe_set_data64(submission, EPOLL_DATA);
-}
-
-/* ---- waiting ---- */
-
-/* Whether there is work that the kernel left for us to call for. */
-static bool kernel_has_work(const struct uring_engine *engine)
-{
-    const unsigned work = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
-    return IO_URING_READ_ONCE(*engine->ring.sq.kflags) & work;
-}
-
-/* One system call, or none where there is nothing to say and nothing to wait for. */
-static int submit_and_wait(struct uring_engine *engine, int64_t wait_ns)
-{
-    struct io_uring *ring = &engine->ring;
-    struct io_uring_cqe *first;
-    int status = enable(engine);
-    if (status)
-        return judge(engine, status);
-    if (wait_ns < 0)
-        return judge(engine, io_uring_submit_and_wait(ring, 1));
-    if (wait_ns > 0) {
-        struct __kernel_timespec time = {wait_ns / SECOND_NS, wait_ns % SECOND_NS};
-        return judge(engine, io_uring_submit_and_wait_timeout(ring, &first, 1, &time, NULL));
-    }
-    if (io_uring_sq_ready(ring) == 0 && !kernel_has_work(engine))
-        return 0;
-    return judge(engine, io_uring_submit_and_get_events(ring));
 }
 
 /* ---- for those who wait elsewhere ---- */
@@ -128,7 +53,7 @@ static void look_at_front(struct uring_engine *engine)
 static int64_t uring_patience(struct engine *base)
 {
     struct uring_engine *engine = uring_of(base);
-    if (engine->epoll_ready || !engine->enabled || kernel_has_work(engine) ||
+    if (engine->epoll_ready || !engine->enabled || uring_kernel_has_work(engine) ||
         io_uring_sq_ready(&engine->ring) || io_uring_cq_ready(&engine->ring))
         return 0;
     return epoll_patience(base);
@@ -213,14 +138,28 @@ static int tell_epoll(struct uring_engine *engine)
     return count;
 }
 
+/* The ring is broken: what the kernel was to carry out ends with the reason. */
+static void end_all(struct uring_engine *engine, int status)
+{
+    for (size_t i = 0; i < engine->epoll.descriptor_count; i++) {
+        const struct descriptor *row = &engine->epoll.descriptors[i];
+        struct op *ops[] = {row->reader, row->writer};
+        for (int j = 0; j < 2; j++)
+            if (ops[j] && (ops[j]->phase & (PHASE_RING | PHASE_DUE)) == PHASE_RING)
+                epoll_finish_later(&engine->epoll, ops[j], status);
+    }
+}
+
 static int uring_gather(struct epoll_engine *epoll, int64_t wait_ns)
 {
     struct uring_engine *engine = list_item(epoll, struct uring_engine, epoll);
     if (engine->epoll_ready || io_uring_cq_ready(&engine->ring))
         wait_ns = 0;
-    int status = submit_and_wait(engine, wait_ns);
-    if (status)
+    int status = uring_submit_and_wait(engine, wait_ns);
+    if (status) {
+        end_all(engine, status);
         return status;
+    }
     look_at_front(engine);
     epoll->engine.now_ns = epoll_clock_ns();
     int told = tell_completions(engine);
@@ -243,7 +182,7 @@ static void uring_destroy(struct engine *base)
 static const struct engine_table uring_table = {
     .name = "uring",
     .destroy = uring_destroy,
-    .accept = uring_accept,
+    .accept = epoll_accept,
     .receive = uring_receive,
     .send = uring_send,
     .write = epoll_write,
@@ -263,22 +202,6 @@ static const struct engine_table uring_table = {
     .wall_us = epoll_wall_us,
     .random = epoll_random,
 };
-
-static int open_ring(struct io_uring *ring, unsigned task_flags)
-{
-    struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_R_DISABLED |
-                                              IORING_SETUP_CQSIZE | IORING_SETUP_TASKRUN_FLAG |
-                                              task_flags,
-                                     .cq_entries = URING_COMPLETIONS};
-    return io_uring_queue_init_params(URING_SUBMISSIONS, ring, &params);
-}
-
-/* DEFER_TASKRUN came with Linux 6.1; SINGLE_ISSUER with 6.0, as multishot receives did. */
-static int open_best_ring(struct io_uring *ring)
-{
-    int status = open_ring(ring, IORING_SETUP_DEFER_TASKRUN);
-    return status == -EINVAL ? open_ring(ring, IORING_SETUP_COOP_TASKRUN) : status;
-}
 
 static int refuse(int status, struct error *error)
 {
@@ -308,7 +231,7 @@ static int open_parts(struct uring_engine *engine, struct error *error)
 
 static int open_uring(struct uring_engine *engine, struct error *error)
 {
-    int status = open_best_ring(&engine->ring);
+    int status = uring_open_ring(&engine->ring);
     if (status)
         return refuse(status, error);
     status = open_parts(engine, error);

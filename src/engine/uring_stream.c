@@ -1,13 +1,13 @@
-/* uring_stream.c: connections and their bytes, through the ring: accept, receive, send.
+/* uring_stream.c: the bytes of connections, through the ring: receive and send.
  *
- * The happy path: one accept and one receive are submitted for as long as they are wanted and
- * complete again and again (multishot); a send completes when the socket has taken it.
+ * The happy path: one receive is submitted for as long as it is wanted and completes again and
+ * again (multishot); a send completes when the socket has taken it.
  *
  * Each submission has one last completion, the one without IORING_CQE_F_MORE, and until that came
- * the operation is the kernel's. The kernel may end a multishot one for reasons of its own (no
- * buffer was free, its queue was full, a connection had died in the queue): then it is submitted
- * again, unless it has been cancelled. A send that took a part goes on with the rest, so that a
- * slow peer shows by what has been transferred.
+ * the operation is the kernel's. The kernel may end a multishot receive for reasons of its own (no
+ * buffer was free, its queue was full): then it is submitted again, unless it has been cancelled. A
+ * send that took a part goes on with the rest, so that a slow peer shows by what has been
+ * transferred.
  *
  * Ways to fail. What the system says is the result. A ring that takes nothing any more ends the
  * operation with what it said, and engine_pass says it too. */
@@ -17,11 +17,6 @@
 #include <errno.h>
 
 /* ---- submitting ---- */
-
-static void submit_accept(struct io_uring_sqe *submission, const struct op *op)
-{
-    io_uring_prep_multishot_accept(submission, op->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-}
 
 static void submit_receive(struct io_uring_sqe *submission, const struct op *op)
 {
@@ -52,10 +47,8 @@ static int submit(struct uring_engine *engine, struct op *op)
         return engine->failure;
     if (op->kind == OP_SEND)
         submit_send(engine, submission, list_item(op, struct send_op, op));
-    else if (op->kind == OP_RECEIVE)
-        submit_receive(submission, op);
     else
-        submit_accept(submission, op);
+        submit_receive(submission, op);
     io_uring_sqe_set_data(submission, op);
     return 0;
 }
@@ -66,11 +59,6 @@ static void begin(struct uring_engine *engine, struct op *op, enum op_kind kind,
     int status = epoll_begin(&engine->epoll, op, kind, fd) ? submit(engine, op) : -ENOMEM;
     if (status)
         epoll_finish_later(&engine->epoll, op, status);
-}
-
-void uring_accept(struct engine *base, struct accept_op *op, int fd)
-{
-    begin(uring_of(base), &op->op, OP_ACCEPT, fd);
 }
 
 /* Packets may be longer than a buffer. */
@@ -121,33 +109,6 @@ static void go_on(struct uring_engine *engine, struct op *op)
     int status = op->phase & PHASE_CANCELLED ? -ECANCELED : submit(engine, op);
     if (status)
         epoll_finish_later(&engine->epoll, op, status);
-}
-
-static struct peer peer_of(int fd)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in6 largest;
-    } address = {.any.sa_family = AF_UNSPEC};
-    socklen_t size = sizeof address;
-    getpeername(fd, &address.any, &size); /* fails where the peer has gone already: not known */
-    return epoll_peer(fd, &address.any, size < sizeof address ? size : sizeof address);
-}
-
-static void complete_accept(struct uring_engine *engine, struct accept_op *op, int result,
-                            bool more)
-{
-    if (result >= 0) {
-        epoll_forget(&engine->epoll, result);
-        op->peer = peer_of(result);
-        engine->epoll.happened = true;
-        op->op.done(&op->op, result);
-    } else if (!more && !epoll_died_in_queue(-result)) {
-        epoll_finish(&engine->epoll, &op->op, result);
-        return;
-    }
-    if (!more)
-        go_on(engine, &op->op);
 }
 
 /* Whether a receive that ended like this is over. */
@@ -202,11 +163,8 @@ void uring_complete(struct uring_engine *engine, struct op *op, int result, uint
     assert(op->active && (op->phase & PHASE_RING));
     if (op->kind == OP_RECEIVE)
         complete_receive(engine, list_item(op, struct receive_op, op), result, flags);
-    else if (op->kind == OP_SEND)
-        complete_send(engine, list_item(op, struct send_op, op), result);
     else
-        complete_accept(engine, list_item(op, struct accept_op, op), result,
-                        flags & IORING_CQE_F_MORE);
+        complete_send(engine, list_item(op, struct send_op, op), result);
 }
 
 bool uring_had_its_share(const struct uring_engine *engine, const struct op *op)

@@ -208,24 +208,6 @@ static int open_host(struct opening *opening)
     return result;
 }
 
-static int open_all(struct opening *opening)
-{
-    return opening->address->host[0] ? open_host(opening) : open_every(opening);
-}
-
-/* The same, and again where those who hold the port seem to be dead. */
-static int open_at_last(struct opening *opening)
-{
-    char holder[160];
-    unsigned waits = 0;
-    int result = open_all(opening);
-    while (result == -EADDRINUSE && opening->address->port != 0 &&
-           !holder_of_port(opening->type, opening->address->port, holder, sizeof(holder)) &&
-           socket_outwait_the_dead(&waits))
-        result = open_all(opening);
-    return result;
-}
-
 /* 0 or -errno. */
 static int name_all(struct opening *opening)
 {
@@ -244,9 +226,10 @@ int socket_open_ip(const struct address *address, const struct settings *setting
                               .type = address->kind == ADDRESS_UDP ? SOCK_DGRAM : SOCK_STREAM,
                               .backlog = (int)settings->backlog,
                               .sockets = sockets};
-    if (address->host[0] && places_find(&opening.places, address, false, error) != GT_DONE)
+    bool every = address->host[0] == '\0';
+    if (!every && places_find(&opening.places, address, false, error) != GT_DONE)
         return GT_FAILED;
-    int result = open_at_last(&opening);
+    int result = every ? open_every(&opening) : open_host(&opening);
     if (result == 0)
         result = name_all(&opening);
     if (result < 0)

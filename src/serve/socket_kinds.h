@@ -31,11 +31,6 @@ int socket_tune(int fd, int family, int type);
 /* Fill name from what the socket is bound to; family and type are filled: 0 or -errno. */
 int socket_name(struct listening_socket *socket);
 
-/* An address is taken, and nobody is found who holds it: that may be a server that was killed,
- * whose io_uring goes some milliseconds after it (28 were seen). Wait a moment; false when that was
- * tried often enough. *waits begins at 0. */
-bool socket_outwait_the_dead(unsigned *waits);
-
 /* "unix:", "unixgram:", "unixpacket:" and a path or "@name", escaped. */
 void socket_write_unix_name(char *name, size_t size, int type, struct slice path);
 

@@ -15,17 +15,12 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* How many bytes may wait unsent in the kernel before a connection counts as not writable. */
 #define UNSENT_BYTES (128 * 1024)
 
 /* What may wait in the kernel for a socket of datagrams, each way. */
 #define DATAGRAM_ROOM_BYTES (4 * 1024 * 1024)
-
-/* How often the dead are waited for, and how long each time. */
-#define DEAD_WAITS   30
-#define DEAD_WAIT_NS 10000000
 
 /* 0 or -errno. */
 static int switch_on(int fd, int level, int option)
@@ -109,11 +104,4 @@ int socket_name(struct listening_socket *socket)
     snprintf(socket->name, sizeof(socket->name), "%s:%s",
              socket->type == SOCK_DGRAM ? "udp" : "tcp", peer_name(&peer, name));
     return 0;
-}
-
-bool socket_outwait_the_dead(unsigned *waits)
-{
-    const struct timespec moment = {0, DEAD_WAIT_NS};
-    nanosleep(&moment, NULL);
-    return ++*waits < DEAD_WAITS;
 }

@@ -38,9 +38,6 @@
 #define LOCK_WAIT_NS 10000000
 #define BIND_TRIES   8
 
-/* Next to the statuses: what has the path may be gone in a moment. */
-#define LOOK_AGAIN GT_RUNNING
-
 /* A Unix socket being opened. */
 struct opening {
     const char *path;
@@ -48,7 +45,6 @@ struct opening {
     const struct settings *settings;
     struct listening_socket *socket;
     struct error *error;
-    unsigned waits;               /* for the dead */
     char shown[SOCKET_NAME_SIZE]; /* "unix:PATH", escaped */
 };
 
@@ -65,15 +61,11 @@ static int fail(const struct opening *opening, int number)
     return error_errno(opening->error, number, "cannot listen on %s", opening->shown);
 }
 
-/* Somebody has it: GT_FAILED, or LOOK_AGAIN where it may be the dead, and one should look again. */
-static int fail_taken(struct opening *opening)
+static int fail_taken(const struct opening *opening)
 {
     char holder[160];
-    bool held = holder_of_unix(opening->path, holder, sizeof(holder));
-    if (!held && socket_outwait_the_dead(&opening->waits))
-        return LOOK_AGAIN;
     fail(opening, EADDRINUSE);
-    if (held)
+    if (holder_of_unix(opening->path, holder, sizeof(holder)))
         error_append(opening->error, "; it is held by %s", holder);
     return GT_FAILED;
 }
@@ -155,8 +147,8 @@ static int remove_stale(const struct opening *opening, const struct stat *seen)
     return GT_FAILED;
 }
 
-/* Make room at the path: GT_DONE where bind may be tried, LOOK_AGAIN where to look again. */
-static int clear_place(struct opening *opening)
+/* Make room at the path: GT_DONE where bind may be tried. */
+static int clear_place(const struct opening *opening)
 {
     struct stat seen;
     if (lstat(opening->path, &seen) < 0)
@@ -260,22 +252,10 @@ static int open_once(struct opening *opening)
 
 static int open_abstract(struct opening *opening)
 {
-    int status = LOOK_AGAIN;
-    while (status == LOOK_AGAIN) {
-        int result = open_once(opening);
-        status = result < 0 ? fail(opening, -result) : GT_DONE;
-        if (result == -EADDRINUSE)
-            status = fail_taken(opening);
-    }
-    return status;
-}
-
-static int clear_place_at_last(struct opening *opening)
-{
-    int status = clear_place(opening);
-    while (status == LOOK_AGAIN)
-        status = clear_place(opening);
-    return status;
+    int result = open_once(opening);
+    if (result == -EADDRINUSE)
+        return fail_taken(opening);
+    return result < 0 ? fail(opening, -result) : GT_DONE;
 }
 
 static int open_path(struct opening *opening)
@@ -284,7 +264,7 @@ static int open_path(struct opening *opening)
     int lock = lock_directory(opening->path);
     int status = GT_DONE;
     for (int tries = 0; tries < BIND_TRIES && result == -EADDRINUSE; tries++) {
-        status = clear_place_at_last(opening);
+        status = clear_place(opening);
         if (status != GT_DONE)
             break;
         result = open_once(opening);

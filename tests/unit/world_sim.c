@@ -340,8 +340,8 @@ static const struct world_sources sources = {
 /* A world's hooks; every second has Unix sockets of datagrams. */
 #define WORLD(datagrams_of_it)                                                                     \
     {                                                                                              \
-        .name = "sim", .engine = "sim", .resets = true, .threads = false, .kernel = false, .seeds = 100,            \
-        .create = create, .destroy = destroy, .connect = connect_client,                           \
+        .name = "sim", .engine = "sim", .resets = true, .threads = false, .kernel = false,         \
+        .seeds = 100, .create = create, .destroy = destroy, .connect = connect_client,             \
         .client_send = client_send, .client_receive = client_receive, .client_end = client_end,    \
         .client_read = client_read, .client_shutdown = client_shutdown,                            \
         .client_reset = client_reset, .client_close = client_close, .file = file,                  \
