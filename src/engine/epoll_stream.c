@@ -27,9 +27,8 @@ void epoll_receive(struct engine *base, struct receive_op *op, int fd)
     epoll_submit(epoll_of(base), &op->op, OP_RECEIVE, fd);
 }
 
-/* The error with which a receive ends; what SO_ERROR told before was taken from it and comes first.
- */
-static void end_receive(struct epoll_engine *engine, struct receive_op *op, int64_t result)
+/* What SO_ERROR told before was taken from the receive and comes first. */
+void epoll_end_receive(struct epoll_engine *engine, struct receive_op *op, int64_t result)
 {
     struct descriptor *row = epoll_row(engine, op->op.fd);
     if (row->error)
@@ -39,16 +38,22 @@ static void end_receive(struct epoll_engine *engine, struct receive_op *op, int6
     epoll_finish(engine, &op->op, result);
 }
 
+void epoll_tell_received(struct epoll_engine *engine, struct receive_op *op, const uint8_t *data,
+                         size_t size)
+{
+    epoll_row(engine, op->op.fd)->pass = engine->pass;
+    op->data = data;
+    engine->happened = true;
+    op->op.done(&op->op, (int64_t)size);
+}
+
 /* Tell what is at data. more: no edge needs to come for the next try. */
 static void deliver(struct epoll_engine *engine, struct receive_op *op, const uint8_t *data,
                     size_t size, bool more)
 {
-    epoll_row(engine, op->op.fd)->pass = engine->pass;
     if (more)
         list_append(&engine->ready, &op->op.link);
-    op->data = data;
-    engine->happened = true;
-    op->op.done(&op->op, (int64_t)size);
+    epoll_tell_received(engine, op, data, size);
 }
 
 static void try_packet(struct epoll_engine *engine, struct receive_op *op)
@@ -60,7 +65,7 @@ static void try_packet(struct epoll_engine *engine, struct receive_op *op)
     if (size < 0 && errno == EAGAIN && !epoll_row(engine, op->op.fd)->error)
         return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_IN);
     if (size <= 0)
-        return end_receive(engine, op, size < 0 ? -errno : 0);
+        return epoll_end_receive(engine, op, size < 0 ? -errno : 0);
     bool truncated = (size_t)size > PACKET_MAX; /* MSG_TRUNC: its size as it was */
     op->op.flags = truncated ? OP_PACKETS | OP_TRUNCATED : OP_PACKETS;
     deliver(engine, op, room, truncated ? PACKET_MAX : (size_t)size, true);
@@ -75,7 +80,7 @@ void epoll_try_receive(struct epoll_engine *engine, struct receive_op *op)
     if (size < 0 && errno == EAGAIN && !row->error)
         return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_IN);
     if (size <= 0)
-        return end_receive(engine, op, size < 0 ? -errno : 0);
+        return epoll_end_receive(engine, op, size < 0 ? -errno : 0);
     deliver(engine, op, engine->buffer, (size_t)size,
             epoll_more_to_come(row, size == EPOLL_RECEIVE_SIZE));
 }
@@ -107,8 +112,7 @@ void epoll_try_read(struct epoll_engine *engine, struct receive_op *op)
 
 /* ---- send and write ---- */
 
-/* What is left to send: the number of parts, *first the first that is not empty. */
-static unsigned parts_left(const struct send_op *op, struct iovec **first)
+unsigned epoll_parts_left(const struct send_op *op, struct iovec **first)
 {
     unsigned skipped = 0;
     while (skipped < op->part_count && op->parts[skipped].iov_len == 0)
@@ -117,7 +121,7 @@ static unsigned parts_left(const struct send_op *op, struct iovec **first)
     return op->part_count - skipped;
 }
 
-static void advance(struct send_op *op, struct iovec *part, size_t sent)
+void epoll_advance(struct send_op *op, struct iovec *part, size_t sent)
 {
     op->transferred += sent;
     while (sent > 0) {
@@ -166,10 +170,10 @@ static int transfer_all(struct send_op *op)
 {
     struct iovec *first;
     unsigned count;
-    while ((count = parts_left(op, &first)) > 0) {
+    while ((count = epoll_parts_left(op, &first)) > 0) {
         ssize_t sent = transfer(op, first, count);
         if (sent > 0)
-            advance(op, first, (size_t)sent);
+            epoll_advance(op, first, (size_t)sent);
         else if (sent == 0)
             return -EIO;
         else if (errno != EINTR)
@@ -181,7 +185,7 @@ static int transfer_all(struct send_op *op)
 /* A connection's error is told once: what the send took is kept for the receive, which would take
  * the silence after it for the end of the stream. (EPIPE is none of that kind: the end came before
  * it.) */
-static void keep_error(struct epoll_engine *engine, const struct send_op *op, int status)
+void epoll_keep_error(struct epoll_engine *engine, const struct send_op *op, int status)
 {
     struct descriptor *row = epoll_row(engine, op->op.fd);
     if (row && op->op.kind == OP_SEND && status < 0 && status != -EPIPE && status != -ENOBUFS &&
@@ -194,7 +198,7 @@ void epoll_try_transfer(struct epoll_engine *engine, struct send_op *op)
     int status = transfer_all(op);
     if (status == -EAGAIN)
         return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_OUT);
-    keep_error(engine, op, status);
+    epoll_keep_error(engine, op, status);
     epoll_finish(engine, &op->op, status ? status : (int64_t)op->transferred);
 }
 
@@ -208,7 +212,7 @@ static bool transfer_at_once(struct epoll_engine *engine, struct send_op *op)
     int status = transfer_all(op);
     if (status == -EAGAIN)
         return epoll_begin_waiting(engine, &op->op, DESCRIPTOR_OUT);
-    keep_error(engine, op, status);
+    epoll_keep_error(engine, op, status);
     op->op.result = status ? status : (int64_t)op->transferred;
     return true;
 }

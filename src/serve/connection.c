@@ -159,10 +159,12 @@ static void receive_end(struct connection *connection)
         advance(connection, slice_of(NULL, 0));
 }
 
-/* The connection failed. What it means depends on whether it still had something to get. */
+/* The connection failed. What it means depends on whether it still had something to get: also what
+ * a send met first, which is told when the connection goes on. */
 static void receive_failed(struct connection *connection)
 {
-    bool owed = !output_empty(connection->output);
+    const struct output *output = connection->output;
+    bool owed = !output_empty(output) || (output && output->failure);
     enum reason reason = REASON_RESET;
     if (connection->state == CONNECTION_LINGERING && connection->started_ns)
         reason = connection->reason;

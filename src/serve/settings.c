@@ -79,7 +79,7 @@ static const struct setting_row rows[] = {
     {{"max-per-source", 0, LATER, "N", NULL, "connections per source address"}, NULL, 0, 0, 0},
     {{"max-rate", 0, LATER, "N/s", NULL, "messages per source address"}, NULL, 0, 0, 0},
     {{"workers", 'j', LATER, "N", NULL, "worker threads"}, NULL, 0, 0, 0},
-    {{"engine", 0, SERVER, "NAME", "auto", "what waits for the network: auto or epoll"},
+    {{"engine", 0, SERVER, "NAME", "auto", "what waits for the network: auto, epoll or uring"},
      setting_read_engine, FIELD(engine), 0, 0},
     {{"spin", 0, LATER, "DURATION", NULL, "poll this long before sleeping"}, NULL, 0, 0, 0},
     {{"udp-amplification", 0, LISTENER, "N", "3", "a UDP reply is at most N times its request; 0: no bound"},

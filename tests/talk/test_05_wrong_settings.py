@@ -34,7 +34,6 @@ WRONG = [
     (["-f", "eof:3"], "eof", ""),
     (["-s", "xml"], "json", "hex"),
     (["--engine", "iocp"], "epoll", ""),
-    (["--engine", "uring"], "--engine uring", "not built yet"),
     (["--log-format", "xml"], "json", "text"),
     (["--socket-mode", "999"], "not a mode", "for example 06"),
     (["--socket-mode", "rw"], "not a mode", "for example 06"),

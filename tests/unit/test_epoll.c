@@ -34,13 +34,13 @@
 
 static int tcp_world(void **state)
 {
-    *state = world_tcp.create(1);
+    *state = world_tcp.create(&world_tcp, 1);
     return 0;
 }
 
 static int unix_world(void **state)
 {
-    *state = world_unix.create(1);
+    *state = world_unix.create(&world_unix, 1);
     return 0;
 }
 
@@ -64,16 +64,12 @@ static void assert_refused(const char *name, const char *word)
 static void is_made_by_name(void **state)
 {
     (void)state;
-    static const char *const names[] = {"auto", "epoll"};
-    for (int i = 0; i < 2; i++) {
-        struct error error = {0};
-        struct engine *engine = engine_create(names[i], &error);
-        assert_non_null(engine);
-        assert_string_equal(engine->table->name, "epoll");
-        engine_destroy(&engine);
-        assert_null(engine);
-    }
-    assert_refused("uring", "not built yet");
+    struct error error = {0};
+    struct engine *engine = engine_create("epoll", &error);
+    assert_non_null(engine);
+    assert_string_equal(engine->table->name, "epoll");
+    engine_destroy(&engine);
+    assert_null(engine);
     assert_refused("steam", "steam");
 }
 

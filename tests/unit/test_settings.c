@@ -260,7 +260,6 @@ static void test_what_is_right_is_said(void **state)
         {"socket-owner", "0:", "--socket-owner 0:: not an owner; USER or USER:GROUP"},
         {"socket-owner", "4294967295", "--socket-owner 4294967295: no such user"},
         {"engine", "foo", "--engine foo: not an engine; one of auto, epoll"},
-        {"engine", "uring", "--engine uring: not built yet in this version"},
         {"show", "all", "--show all: not a format; one of talk, raw, json, hex, none"},
         {"reply", "a\\q",
          "--reply 'a\\q': \\q is not an escape; one of \\n \\r \\t \\0 \\xHH \\\\"},
