@@ -9,10 +9,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define REPLY   "Good talking to you\n"
 #define BACKLOG 4096
 
-_Static_assert(sizeof REPLY == TALK_REPLY_SIZE + 1, "the size says what the reply is");
+struct reply {
+    char text[TALK_REPLY_SIZE]; /* no zero at the end */
+};
+
+static const struct reply reply = {"Good talking to you\n"};
 
 _Noreturn void talk_fail(const char *what)
 {
@@ -31,11 +34,11 @@ size_t talk_messages(const char *data, size_t size)
 
 const char *talk_replies(size_t count)
 {
-    static char replies[TALK_RECEIVE_SIZE * TALK_REPLY_SIZE];
+    static struct reply replies[TALK_RECEIVE_SIZE];
     static size_t filled;
     for (; filled < count; filled++)
-        memcpy(replies + filled * TALK_REPLY_SIZE, REPLY, TALK_REPLY_SIZE);
-    return replies;
+        replies[filled] = reply;
+    return replies->text;
 }
 
 static int open_ip(const char *kind, int type, const char *port)

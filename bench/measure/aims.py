@@ -135,5 +135,5 @@ def judge(aim, results):
 
 
 def judge_all(shapes):
-    """The verdicts on all aims, from {shape: results}."""
-    return [judge(aim, shapes.get(aim.shape, {})) for aim in AIMS]
+    """The verdicts on all aims of these shapes, from {shape: results}."""
+    return [judge(aim, shapes[aim.shape]) for aim in AIMS if aim.shape in shapes]

@@ -56,7 +56,8 @@ def markdown(table, left=("server", "remarks", "shape", "measure", "against", "w
     """A table for a page: numbers to the right, words to the left."""
     heading, *body = [[cell.replace("|", "\\|") for cell in row] for row in table]
     rule = ["---" if cell in left else "--:" for cell in heading]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [heading, rule, *body])
+    return "\n".join("| " + " | ".join(row) + " |" for row in [heading, rule, *body]).replace(
+        "| not reached |", "| **not reached** |").replace("| not measured |", "| **not measured** |")
 
 
 def verdict_rows(shapes):
@@ -71,7 +72,7 @@ def verdict_rows(shapes):
             against = f"{aim.against}, {against}" if against != aim.against else against
         floor = "" if verdict.of_the_floor is None else f"{verdict.of_the_floor:.2f}"
         table.append([BY_NAME[aim.shape].title, HEADINGS[aim.measure], verdict.subject, against, aim.bound_text,
-                      figure, floor, verdict.word if verdict.word == "reached" else f"**{verdict.word}**"])
+                      figure, floor, verdict.word])
     return table
 
 
