@@ -242,7 +242,7 @@ static bool is_loopback(const struct place *place)
 }
 
 /* Somebody is there: all other connections go to the same place. With --short this one was only to
- * see. */
+ * see, and it is closed: a server that takes one at a time would wait for it. */
 static void begin_opening(struct bench *bench)
 {
     struct bench_load *load = &bench->load;
@@ -252,8 +252,9 @@ static void begin_opening(struct bench *bench)
     name_address(bench, &load->place);
     bench->stage = STAGE_OPENING;
     if (bench->options->brief)
-        return;
-    bench_connection_adopt(&load->connections[bench->opened++], connector->fd);
+        engine_close(bench->engine, connector->fd, false);
+    else
+        bench_connection_adopt(&load->connections[bench->opened++], connector->fd);
     connector->fd = -1;
 }
 
