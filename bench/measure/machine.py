@@ -40,15 +40,20 @@ def _stat(pid):
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
+def _children(pid):
+    """Of each of its threads; none when it has ended, which it may at any moment."""
+    try:
+        lists = [listed.read_text().split() for listed in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return []
+    return [int(child) for children in lists for child in children]
+
+
 def family(pid):
     """The process and its descendants that are alive."""
     found = [pid]
     for parent in found:
-        for listed in Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
-                found += [int(child) for child in listed.read_text().split()]
-            except OSError:
-                continue  # it ended between the listing and the reading
+        found += _children(parent)
     return found
 
 
@@ -85,13 +90,10 @@ def _field(path, name):
 
 
 def _system():
-    release = Path("/etc/os-release")
-    return _field_of_release(release.read_text()) if release.exists() else "Linux"
-
-
-def _field_of_release(text):
-    fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    return fields.get("PRETTY_NAME", "Linux").strip('"')
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except OSError:
+        return "Linux"
 
 
 def describe():
