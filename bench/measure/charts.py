@@ -22,7 +22,7 @@ matplotlib.rcParams.update({
 
 def save(figure, path):
     figure.tight_layout()
-    figure.savefig(path, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    figure.savefig(path, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None, "Creator": None})
     pyplot.close(figure)
 
 
@@ -56,9 +56,7 @@ def rate_chart(shapes, path):
     panels[0].set_ylabel("thousand messages a second")
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    figure.tight_layout()
-    figure.savefig(path, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    pyplot.close(figure)
+    save(figure, path)
 
 
 def draw_bars(axes, shape, results, measure, until=None):
@@ -75,8 +73,10 @@ def draw_bars(axes, shape, results, measure, until=None):
         axes.hlines(known, medians, ends, color=INK, linewidth=1)
         axes.plot(ends, known, "|", color=INK)
     for name, middle, end in zip(known, medians, ends):
-        axes.annotate(f" {figures_text(measure, middle)}", (max(middle, end), name), va="center", fontsize=8)
-    axes.set_xlim(0, 1.18 * max([*medians, *ends], default=1))
+        text = figures_text(measure, middle) + (f", {figures_text(until, end)}" if until else "")
+        axes.annotate(text, (max(middle, end), name), xytext=(4, 0), textcoords="offset points", va="center",
+                      fontsize=8)
+    axes.set_xlim(0, (1.5 if until else 1.2) * max([*medians, *ends], default=1))
 
 
 def bar_chart(shapes, panels, path, height=3.6):
@@ -94,8 +94,10 @@ def bar_chart(shapes, panels, path, height=3.6):
 def draw_all(shapes, folder):
     """All charts of what was measured, from {shape: results}; the files' names."""
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.svg"):
+        old.unlink()
     if any(f"tcp-{count}x1" in shapes for count in (64, 1000, 10000)):
-        rate_chart({name: results for name, results in shapes.items()}, folder / "rate.svg")
+        rate_chart(shapes, folder / "rate.svg")
     bar_chart(shapes, [("tcp-1x1", "p50_us", "p99_us", "one connection: p50, to p99, in µs"),
                        ("tcp-64x1", "p50_us", "p99_us", "64 connections: p50, to p99, in µs")], folder / "latency.svg")
     bar_chart(shapes, [("tcp-64x1", "cpu_us", None, "64 connections, depth 1: µs"),

@@ -88,9 +88,9 @@ def run_load(plan, shape, running, cpu):
                 load.communicate()
                 raise Failed("the load does not end") from None
     figures = told(output, errors, load.returncode)
-    latency = figures["latency_us"]
-    return {"rate": figures["rate"], "p50_us": latency["p50"], "p99_us": latency["p99"],
-            "cpu_us": 1e6 * cpu_share(samples, 0.9 * plan.seconds) / figures["rate"],
+    latency, share = figures["latency_us"], cpu_share(samples, 0.9 * plan.seconds)
+    told_of_cpu = {"cpu_us": 1e6 * share / figures["rate"]} if share else {}  # too short a run tells nothing
+    return {"rate": figures["rate"], "p50_us": latency["p50"], "p99_us": latency["p99"], **told_of_cpu,
             "load_cpu_us": 1e6 * figures["cpu_seconds"] / figures["messages"]}
 
 
