@@ -133,8 +133,8 @@ static void fail(struct bench_connection *connection, int number)
     if (lost == 0 && connection->state == BENCH_CONNECTING)
         lost = 1;
     load->failures[bench_failure_of(number)] += lost;
-    if (lost > 0)
-        load->failure = number;
+    if (lost > 0 && bench_failure_of(number) == BENCH_FAILURE_OTHER)
+        load->other = number;
     if (load->failing_since_ns == 0)
         load->failing_since_ns = load->engine->now_ns;
     if (!load->started && load->error.status == 0)
