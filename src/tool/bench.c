@@ -15,6 +15,7 @@
 #include "guard/descriptors.h"
 #include "tool/bench_connection.h"
 #include "tool/bench_pace.h"
+#include "tool/bench_plot.h"
 #include "tool/bench_progress.h"
 #include "tool/bench_result.h"
 #include "tool/bench_words.h"
@@ -64,6 +65,7 @@ struct bench {
     int64_t cpu_ns;    /* used by then */
     struct timer show; /* the progress */
     struct bench_progress progress;
+    int plot_fd; /* -1: no picture is asked for, or it is written */
     struct bench_result result;
     struct error error;
 };
@@ -377,6 +379,8 @@ static int begin(struct bench *bench)
                          "%" PRId64 " connections need as many descriptors, and %" PRId64
                          " are allowed: ulimit -n",
                          options->connections, descriptors);
+    if (options->plot && (bench->plot_fd = bench_plot_open(options->plot, &bench->error)) < 0)
+        return bench->error.status;
     bench->engine = engine_create(options->engine, &bench->error);
     if (!bench->engine)
         return bench->error.status;
@@ -481,6 +485,8 @@ static int conclude(struct bench *bench)
     if (status == GT_DONE && bench->began_ns > 0) {
         settle_result(bench);
         status = tell(bench);
+        if (status == GT_DONE && bench->plot_fd >= 0)
+            status = bench_plot_write(bench->plot_fd, &bench->result, &bench->error);
         if (status == GT_DONE)
             status = tell_failures(bench);
     }
@@ -498,6 +504,7 @@ static int bench_with(const struct bench_options *options, struct error *error)
     if (!bench)
         return error_set(error, GT_FAILED, "out of memory");
     bench->options = bench->result.options = options;
+    bench->plot_fd = -1;
     prctl(PR_SET_TIMERSLACK, 1UL); /* --rate: messages leave when they are due */
     if (begin(bench) == GT_DONE) {
         signals_catch_stops(wake, bench->engine);
