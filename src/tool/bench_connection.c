@@ -210,6 +210,8 @@ static void become_open(struct bench_connection *connection)
     bench_wire_receive(connection, on_received);
     if (connection->in_flight > 0) /* --short: the message it was made for */
         send_more(connection, connection->in_flight);
+    else
+        bench_connection_push(connection);
 }
 
 static void on_connected(struct op *op, int64_t result)
