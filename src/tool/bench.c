@@ -103,6 +103,7 @@ static void begin_measuring(struct bench *bench)
     struct bench_load *load = &bench->load;
     uint64_t limit = count_limit(bench);
     bench->stage = STAGE_MEASURING;
+    bench->stage_ended = false;
     load->tally = (struct bench_tally){0};
     bench->cpu_ns = cpu_used_ns();
     bench->began_ns = load->last_reply_ns = bench->engine->now_ns;
@@ -261,8 +262,10 @@ static void begin_opening(struct bench *bench)
     load->spreads = bench->options->brief && is_loopback(&load->place);
     name_address(bench, &load->place);
     bench->stage = STAGE_OPENING;
-    if (bench->options->brief)
+    if (bench->options->brief) {
+        connector_stop(connector);
         return;
+    }
     bench_connection_adopt(&load->connections[bench->opened++], connector->fd);
     connector->fd = -1;
 }
