@@ -18,6 +18,7 @@
 #include "tool/connector.h"
 
 #include <errno.h>
+#include <goodtalk.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 
@@ -137,7 +138,7 @@ static void fail(struct bench_connection *connection, int number)
         load->other = number;
     if (load->failing_since_ns == 0)
         load->failing_since_ns = load->engine->now_ns;
-    if (!load->started && load->error.status == 0)
+    if (!load->started && load->error.status == GT_DONE)
         error_errno(&load->error, number, "connection %zu of %zu",
                     (size_t)(connection - load->connections) + 1, load->connection_count);
     forget_in_flight(connection);
@@ -148,6 +149,14 @@ static void fail(struct bench_connection *connection, int number)
 
 /* ---- replies ---- */
 
+/* What comes before a message was sent would be taken for the reply to it. */
+static void refuse_greeting(struct bench_load *load)
+{
+    error_set(&load->error, GT_FAILED,
+              "the server says something before it is said anything: that cannot be told from "
+              "replies");
+}
+
 static void on_received(struct op *op, int64_t result)
 {
     bool ended;
@@ -155,6 +164,8 @@ static void on_received(struct op *op, int64_t result)
     if (connection->state != BENCH_OPEN)
         return go_on_closing(connection);
     int64_t count = bench_wire_received(connection, result, &ended);
+    if (count > 0 && !connection->load->started)
+        refuse_greeting(connection->load);
     if (count > connection->in_flight)
         count = -EBADMSG;
     if (count < 0)
