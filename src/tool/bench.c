@@ -15,13 +15,16 @@
 #include "guard/descriptors.h"
 #include "tool/bench_connection.h"
 #include "tool/bench_pace.h"
+#include "tool/bench_plot.h"
+#include "tool/bench_progress.h"
 #include "tool/bench_result.h"
+#include "tool/bench_words.h"
 #include "tool/connector.h"
+#include "tool/signals.h"
 
 #include <errno.h>
 #include <goodtalk.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -29,6 +32,8 @@
 #include <unistd.h>
 
 #define MILLISECOND INT64_C(1000000)
+
+#define PROGRESS_NS (200 * MILLISECOND)
 
 /* Connections that are being made at once: no more than the queue of a listener takes. */
 #define CONNECTING_MOST 256
@@ -58,6 +63,9 @@ struct bench {
     struct timer look; /* for those who have waited too long */
     int64_t began_ns;  /* to measure */
     int64_t cpu_ns;    /* used by then */
+    struct timer show; /* the progress */
+    struct bench_progress progress;
+    int plot_fd; /* -1: no picture is asked for, or it is written */
     struct bench_result result;
     struct error error;
 };
@@ -95,6 +103,7 @@ static void begin_measuring(struct bench *bench)
     struct bench_load *load = &bench->load;
     uint64_t limit = count_limit(bench);
     bench->stage = STAGE_MEASURING;
+    bench->stage_ended = false;
     load->tally = (struct bench_tally){0};
     bench->cpu_ns = cpu_used_ns();
     bench->began_ns = load->last_reply_ns = bench->engine->now_ns;
@@ -133,15 +142,17 @@ static void end_measuring(struct bench *bench, int64_t end_ns)
     struct bench_load *load = &bench->load;
     struct bench_result *result = &bench->result;
     bench->stage = STAGE_DRAINING;
-    load->over = true;
+    load->budget = 0;
+    bench->stage_ended = false;
     engine_timer_stop(bench->engine, &bench->stage_end);
+    if (bench->options->timeout_ns >= 0)
+        end_stage_in(bench, bench->options->timeout_ns);
     bench_pace_stop(&bench->pace);
     result->elapsed_ns = end_ns - bench->began_ns;
     result->messages = load->tally.messages;
     result->bytes_sent = load->tally.bytes_sent;
     result->bytes_received = load->tally.bytes_received;
     result->cpu_ns = cpu_used_ns() - bench->cpu_ns;
-    result->unsent = load->owed;
 }
 
 /* Whether as many messages as asked for were sent, and each has come to its end. */
@@ -242,7 +253,7 @@ static bool is_loopback(const struct place *place)
 }
 
 /* Somebody is there: all other connections go to the same place. With --short this one was only to
- * see, and it is closed: a server that takes one at a time would wait for it. */
+ * see. */
 static void begin_opening(struct bench *bench)
 {
     struct bench_load *load = &bench->load;
@@ -251,10 +262,11 @@ static void begin_opening(struct bench *bench)
     load->spreads = bench->options->brief && is_loopback(&load->place);
     name_address(bench, &load->place);
     bench->stage = STAGE_OPENING;
-    if (bench->options->brief)
-        engine_close(bench->engine, connector->fd, false);
-    else
-        bench_connection_adopt(&load->connections[bench->opened++], connector->fd);
+    if (bench->options->brief) {
+        connector_stop(connector);
+        return;
+    }
+    bench_connection_adopt(&load->connections[bench->opened++], connector->fd);
     connector->fd = -1;
 }
 
@@ -278,6 +290,40 @@ static void open_on(struct bench *bench)
         begin_sending(bench);
 }
 
+/* ---- the progress ---- */
+
+static void show_progress(struct bench *bench)
+{
+    const struct bench_load *load = &bench->load;
+    const struct bench_options *options = bench->options;
+    int64_t elapsed_ns = bench->engine->now_ns - bench->began_ns;
+    uint64_t failed = bench_load_failed(load);
+    if (bench->stage <= STAGE_OPENING)
+        bench_progress_opening(&bench->progress, load->open, load->connection_count);
+    else if (bench->stage == STAGE_WARMING)
+        bench_progress_warming(&bench->progress);
+    else if (bench->stage == STAGE_MEASURING)
+        bench_progress_measuring(&bench->progress, options, elapsed_ns, load->tally.messages,
+                                 failed);
+    else
+        bench_progress_draining(&bench->progress, load->in_flight + load->owed);
+}
+
+static void on_progress(struct timer *timer, int64_t now_ns)
+{
+    struct bench *bench = list_item(timer, struct bench, show);
+    show_progress(bench);
+    engine_timer_set(bench->engine, timer, now_ns + PROGRESS_NS);
+}
+
+/* In a terminal only: elsewhere nobody watches. */
+static void begin_progress(struct bench *bench)
+{
+    bench->show.fire = on_progress;
+    if (bench->options->report.threshold >= GT_NOTICE && isatty(STDERR_FILENO))
+        engine_timer_set(bench->engine, &bench->show, bench->engine->now_ns + PROGRESS_NS);
+}
+
 /* ---- the run ---- */
 
 static void warm_on(struct bench *bench)
@@ -294,9 +340,14 @@ static void measure_on(struct bench *bench)
         end_measuring(bench, bench->engine->now_ns);
 }
 
+/* With a rate, what was due and could not be sent yet is still sent, as long as patience lasts: it
+ * is among the latencies. */
 static void drain_on(struct bench *bench)
 {
-    if (bench->load.in_flight == 0 || bench->result.given_up)
+    struct bench_load *load = &bench->load;
+    bool sent = load->owed == 0 || bench->stage_ended;
+    load->over = sent;
+    if ((sent && load->in_flight == 0) || bench->result.given_up || bench->result.interrupted)
         bench->stage = STAGE_OVER;
 }
 
@@ -307,7 +358,7 @@ static void act(struct bench *bench)
         [STAGE_MEASURING] = measure_on, [STAGE_DRAINING] = drain_on,
     };
     stages[bench->stage](bench);
-    if (bench->error.status != GT_DONE)
+    if (bench->error.status != GT_DONE || (signals_seen() > 0 && bench->stage < STAGE_MEASURING))
         bench->stage = STAGE_OVER;
 }
 
@@ -315,6 +366,7 @@ static void act(struct bench *bench)
 static void step(struct bench *bench)
 {
     enum stage before;
+    bench->result.interrupted = signals_seen() > 0;
     do {
         before = bench->stage;
         act(bench);
@@ -330,6 +382,8 @@ static int begin(struct bench *bench)
                          "%" PRId64 " connections need as many descriptors, and %" PRId64
                          " are allowed: ulimit -n",
                          options->connections, descriptors);
+    if (options->plot && (bench->plot_fd = bench_plot_open(options->plot, &bench->error)) < 0)
+        return bench->error.status;
     bench->engine = engine_create(options->engine, &bench->error);
     if (!bench->engine)
         return bench->error.status;
@@ -344,6 +398,7 @@ static int begin(struct bench *bench)
     bench->look.fire = on_look;
     if (options->timeout_ns >= 0)
         engine_timer_set(bench->engine, &bench->look, bench->engine->now_ns + look_interval(bench));
+    begin_progress(bench);
     connector_begin(&bench->connector, bench->engine, &options->target, options->wait_ns);
     return GT_DONE;
 }
@@ -376,6 +431,7 @@ static void release(struct bench *bench)
     if (bench->engine) {
         engine_timer_stop(bench->engine, &bench->stage_end);
         engine_timer_stop(bench->engine, &bench->look);
+        engine_timer_stop(bench->engine, &bench->show);
         bench_pace_stop(&bench->pace);
         while (!stop(bench))
             engine_pass(bench->engine, -1);
@@ -398,7 +454,8 @@ static void settle_result(struct bench *bench)
     result->late = load->tally.messages - result->messages;
     result->failed = bench_load_failed(load);
     memcpy(result->failures, load->failures, sizeof result->failures);
-    result->failure = load->failure;
+    result->other = load->other;
+    result->unsent = load->owed;
     result->latency = &load->tally.latency;
 }
 
@@ -413,24 +470,53 @@ static int tell(struct bench *bench)
     return status;
 }
 
+static int tell_failures(struct bench *bench)
+{
+    char words[512], count[BENCH_WORDS_SIZE];
+    const struct bench_result *result = &bench->result;
+    if (result->failed == 0)
+        return GT_DONE;
+    return error_set(&bench->error, bench_result_status(result), "%s failure%s: %s",
+                     bench_words_count(count, result->failed), result->failed == 1 ? "" : "s",
+                     bench_result_failures(result, words, sizeof words));
+}
+
+/* A run that ended before anything was measured has nothing to tell. */
+static int conclude(struct bench *bench)
+{
+    int status = bench->error.status;
+    if (status == GT_DONE && bench->began_ns > 0) {
+        settle_result(bench);
+        status = tell(bench);
+        if (status == GT_DONE && bench->plot_fd >= 0)
+            status = bench_plot_write(bench->plot_fd, &bench->result, &bench->error);
+        if (status == GT_DONE)
+            status = tell_failures(bench);
+    }
+    return bench->result.interrupted ? GT_STOPPED : status;
+}
+
+static void wake(void *engine)
+{
+    engine_wake(engine);
+}
+
 static int bench_with(const struct bench_options *options, struct error *error)
 {
     struct bench *bench = calloc(1, sizeof *bench);
     if (!bench)
         return error_set(error, GT_FAILED, "out of memory");
     bench->options = bench->result.options = options;
-    signal(SIGPIPE, SIG_IGN);
+    bench->plot_fd = -1;
     prctl(PR_SET_TIMERSLACK, 1UL); /* --rate: messages leave when they are due */
-    if (begin(bench) == GT_DONE)
+    if (begin(bench) == GT_DONE) {
+        signals_catch_stops(wake, bench->engine);
         go_on(bench);
-    release(bench);
-    int status = bench->error.status;
-    if (status == GT_DONE) {
-        settle_result(bench);
-        status = tell(bench);
     }
-    if (status == GT_DONE)
-        status = bench_result_status(&bench->result);
+    bench_progress_end(&bench->progress);
+    signals_release();
+    release(bench);
+    int status = conclude(bench);
     *error = bench->error;
     free(bench);
     return status;
@@ -448,5 +534,5 @@ int bench_command(int argc, char **argv, bool output_closed)
     if (error.status != GT_DONE)
         report_error(&options.report, error.text);
     bench_options_free(&options);
-    return status;
+    return status == GT_STOPPED ? signals_end() : status;
 }

@@ -18,6 +18,7 @@
 #include "tool/connector.h"
 
 #include <errno.h>
+#include <goodtalk.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 
@@ -133,11 +134,11 @@ static void fail(struct bench_connection *connection, int number)
     if (lost == 0 && connection->state == BENCH_CONNECTING)
         lost = 1;
     load->failures[bench_failure_of(number)] += lost;
-    if (lost > 0)
-        load->failure = number;
+    if (lost > 0 && bench_failure_of(number) == BENCH_FAILURE_OTHER)
+        load->other = number;
     if (load->failing_since_ns == 0)
         load->failing_since_ns = load->engine->now_ns;
-    if (!load->started && load->error.status == 0)
+    if (!load->started && load->error.status == GT_DONE)
         error_errno(&load->error, number, "connection %zu of %zu",
                     (size_t)(connection - load->connections) + 1, load->connection_count);
     forget_in_flight(connection);
@@ -148,6 +149,14 @@ static void fail(struct bench_connection *connection, int number)
 
 /* ---- replies ---- */
 
+/* What comes before a message was sent would be taken for the reply to it. */
+static void refuse_greeting(struct bench_load *load)
+{
+    error_set(&load->error, GT_FAILED,
+              "the server says something before it is said anything: that cannot be told from "
+              "replies");
+}
+
 static void on_received(struct op *op, int64_t result)
 {
     bool ended;
@@ -155,6 +164,8 @@ static void on_received(struct op *op, int64_t result)
     if (connection->state != BENCH_OPEN)
         return go_on_closing(connection);
     int64_t count = bench_wire_received(connection, result, &ended);
+    if (count > 0 && !connection->load->started)
+        refuse_greeting(connection->load);
     if (count > connection->in_flight)
         count = -EBADMSG;
     if (count < 0)
@@ -210,6 +221,8 @@ static void become_open(struct bench_connection *connection)
     bench_wire_receive(connection, on_received);
     if (connection->in_flight > 0) /* --short: the message it was made for */
         send_more(connection, connection->in_flight);
+    else
+        bench_connection_push(connection);
 }
 
 static void on_connected(struct op *op, int64_t result)

@@ -2,13 +2,15 @@
 #ifndef TOOL_BENCH_FAILURE_H
 #define TOOL_BENCH_FAILURE_H
 
-/* name (as in --json), words (for people). The order is that of the summary. */
+/* name (as in --json), words (for people). The order is that of the summary. Wrong bytes are none
+ * of a reply, or one of a reply too many; closed early: the end of the stream came before the
+ * reply. */
 #define BENCH_FAILURES(ROW)                                                                        \
     ROW(REFUSED, "refused", "connection refused")                                                  \
     ROW(RESET, "reset", "connection reset")                                                        \
     ROW(TIMED_OUT, "timed_out", "timed out")                                                       \
-    ROW(WRONG_BYTES, "wrong_bytes", "wrong bytes: not a reply, or one too many")                   \
-    ROW(CLOSED_EARLY, "closed_early", "closed before the reply was whole")                         \
+    ROW(WRONG_BYTES, "wrong_bytes", "wrong bytes")                                                 \
+    ROW(CLOSED_EARLY, "closed_early", "closed early")                                              \
     ROW(OTHER, "other", "other errors")
 
 enum bench_failure {

@@ -79,7 +79,7 @@ struct bench_load {
     struct bench_batch *batches; /* of all connections */
     struct bench_schedule schedule;
     bool started;    /* messages are being sent; before, a connection that fails is the end */
-    bool over;       /* nothing is sent any more, and no connection made again */
+    bool over;       /* no connection is made again */
     uint64_t budget; /* messages that may still be sent */
     size_t connecting, open;
     uint64_t in_flight;
@@ -89,8 +89,8 @@ struct bench_load {
                                  reply did */
     struct bench_tally tally;
     uint64_t failures[BENCH_FAILURE_COUNT]; /* messages, and connections that could not be made */
-    int failure;                            /* the errno of the last one */
-    struct error error;                     /* the load cannot go on */
+    int other;          /* the errno of the last one that has no name of its own */
+    struct error error; /* the load cannot go on */
 };
 
 /* The clock, read anew: what is sent late in a long pass must not count as if it had been sent at

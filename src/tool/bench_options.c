@@ -16,6 +16,7 @@
 #define SECOND      (1000 * MILLISECOND)
 
 #define REQUEST_BYTES  32
+#define REFUSALS_MOST  24 /* sizes that a framing cannot say, before the next smaller one it can */
 #define IN_FLIGHT_MOST ((int64_t)256 * 1024 * 1024) /* bytes of messages on one connection */
 
 /* A command line being read. */
@@ -204,15 +205,25 @@ const struct help help_bench = {
 
 /* ---- the message ---- */
 
-/* Append so many letters, with lines in mind: none is a delimiter of a framing that has its own. */
+/* Append so many letters: they are no delimiter of a framing that has its own. */
 static int append_letters(struct bytes *to, size_t count)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
     if (bytes_reserve(to, count) != 0)
         return -1;
-    for (size_t i = 0; i < count; i++)
-        bytes_append(to, slice_of(letters + i % 26, 1));
-    return 0;
+    for (; count > 26; count -= 26)
+        bytes_append(to, slice_of(letters, 26));
+    return bytes_append(to, slice_of(letters, count));
+}
+
+static int check_in_flight(const struct bench_options *options, size_t size, struct error *error)
+{
+    int64_t in_flight;
+    if (__builtin_mul_overflow((int64_t)size, options->depth, &in_flight) ||
+        in_flight > IN_FLIGHT_MOST)
+        return error_set(error, GT_WRONG,
+                         "--bytes, --depth: at most 256 MiB are in flight on a connection");
+    return GT_DONE;
 }
 
 /* Put the message with this body into options->request. */
@@ -233,22 +244,46 @@ static int make_request(struct bench_options *options, struct slice body, struct
     return GT_DONE;
 }
 
-/* Of letters, size bytes with what the framing adds: tried from the largest body on, since what is
- * added depends on it. */
+/* How many letters to try after body, which was too many: what the framing adds depends on the
+ * size, and may be one byte less for the next. */
+static size_t fewer_letters(const struct bench_options *options, size_t body, size_t size,
+                            bool can_be_said)
+{
+    size_t excess = can_be_said ? options->request_bytes - size : 1;
+    size_t fewer = excess > 1 ? excess - 1 : 1;
+    return body - (fewer < body ? fewer : body);
+}
+
+/* Make one of letters that has size bytes with what the framing adds. */
+static bool try_sizes(struct bench_options *options, struct slice letters, struct error *error)
+{
+    size_t size = letters.size, body = size, refused = 0;
+    while (refused <= REFUSALS_MOST) {
+        *error = (struct error){0};
+        bool can_be_said = make_request(options, slice_of(letters.data, body), error) == GT_DONE;
+        if (can_be_said && options->request_bytes == size)
+            return true;
+        if (body == 0 || error->status == GT_FAILED ||
+            (can_be_said && options->request_bytes < size))
+            return false;
+        refused += !can_be_said;
+        body = fewer_letters(options, body, size, can_be_said);
+    }
+    return false;
+}
+
 static int make_request_of_size(struct bench_options *options, size_t size, struct error *error)
 {
     struct bytes letters = {0};
-    size_t least = size > FRAME_DELIMITER_MAX + 24 ? size - FRAME_DELIMITER_MAX - 24 : 0;
-    bool fits = false;
+    if (check_in_flight(options, size, error) != GT_DONE)
+        return error->status;
     if (append_letters(&letters, size) != 0)
-        error_set(error, GT_FAILED, "out of memory");
-    for (size_t body = size + 1; !fits && error->status != GT_FAILED && body-- > least;) {
-        *error = (struct error){0};
-        fits = make_request(options, slice_of(letters.data, body), error) == GT_DONE &&
-               options->request_bytes == size;
-    }
+        return error_set(error, GT_FAILED, "out of memory");
+    bool stream = options->target.transport == TRANSPORT_STREAM;
+    bool made = stream ? try_sizes(options, bytes_slice(&letters), error)
+                       : make_request(options, bytes_slice(&letters), error) == GT_DONE;
     bytes_free(&letters);
-    if (!fits && error->status == GT_DONE)
+    if (!made && stream && error->status != GT_FAILED)
         error_set(error, GT_WRONG, "--bytes %zu: no message in --frame %s has so many", size,
                   options->frame);
     return error->status;
@@ -289,7 +324,6 @@ static int read_target(struct bench_options *options, const struct command_line 
 static int check(const struct bench_options *options, struct error *error)
 {
     const struct codec *codec = options->framing.codec;
-    int64_t in_flight;
     if (codec == &codec_eof && !options->brief)
         return error_set(error, GT_WRONG,
                          "--frame eof: a message is a connection's all; add --short");
@@ -301,10 +335,7 @@ static int check(const struct bench_options *options, struct error *error)
         return error_set(error, GT_WRONG, "--short: one message a connection; without --depth");
     if (options->brief && options->target.transport == TRANSPORT_DATAGRAMS)
         return error_set(error, GT_WRONG, "--short: %s has no connections", options->target.shown);
-    if (__builtin_mul_overflow((int64_t)options->request_bytes, options->depth, &in_flight) ||
-        in_flight > IN_FLIGHT_MOST)
-        return error_set(error, GT_WRONG, "--depth: at most 256 MiB in flight on a connection");
-    return GT_DONE;
+    return check_in_flight(options, options->request_bytes, error);
 }
 
 static int settle(struct reading *reading, const struct command_line *line)

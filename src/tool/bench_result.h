@@ -15,7 +15,7 @@ struct bench_result {
     uint64_t unsent;    /* with a rate: due within it, never sent */
     uint64_t failed;    /* since the load began: the sum of failures */
     uint64_t failures[BENCH_FAILURE_COUNT];
-    int failure; /* the errno of the last one */
+    int other; /* the errno of the last one without a name of its own */
     uint64_t bytes_sent;
     uint64_t bytes_received;
     int64_t cpu_ns;   /* our own, in this time */
@@ -29,6 +29,9 @@ double bench_result_rate(const struct bench_result *result);
 
 /* The exit status: GT_DONE; GT_TIMED_OUT: messages failed, and all by timing out; GT_FAILED. */
 int bench_result_status(const struct bench_result *result);
+
+/* "2 connection reset, 1 timed out": into text, which is returned. */
+char *bench_result_failures(const struct bench_result *result, char *text, size_t size);
 
 /* Append a summary for people; or one JSON object and a newline: 0 or -ENOMEM. */
 int bench_result_append_summary(struct bytes *to, const struct bench_result *result);
