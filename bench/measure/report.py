@@ -98,42 +98,44 @@ def machine_text(machine):
 PAGE = """\
 # How fast it is
 
-Made by `make bench`; not by hand. goodtalk {version}, beside its peers and beside *floors*: the least server in C that
-does the job with one system interface, in [`bench/floor`](../bench/floor). What a server loses against the floor is its own
-doing; what the floor takes is the kernel's.
+Made by `make bench`, not by hand: goodtalk {version} beside its peers and beside *floors*, the least server in C that does the
+job with one system interface ([`bench/floor`](../bench/floor)). What a server loses against the floor is its own doing;
+what the floor takes is the kernel's.
 
-**The machine.** {machine}
-
-**How.** {how} A message is a line of 32 bytes and the reply one of 20, unless said otherwise; redis is told `PING` and memcached
-`get`, padded to 32 bytes, with the shorter replies these have. The server is kept to one CPU and the load to the other, except where
-the title says that they share. Every server is started afresh for each run, in rounds (A B C, A B C, ...); a figure is the median of
-its rounds, and a ratio the median of the rounds' ratios, since what drifts hits both. *Rounds* is half the distance between the
-highest and the lowest. On a machine like this, trust ratios to a few percent, and the absolute figures less. CPU is what the
-server's process used (threads and children too) for one message. A depth of 16 is a pipeline: sixteen messages in flight on each
-connection. A run that failed, or in which a single message went wrong, gives no figure, and is told under *remarks*.
-
-**Again.** `make bench` on Debian 12 or later installs the peers and takes some {minutes} minutes. `QUICK=1 make bench` is over in a few,
-for a look. In the environment, `ROUNDS`, `SECONDS_EACH` and `ONLY` (a regular expression on the names of shapes) make it shorter;
-then this page is left alone. The raw results are `build-bench/results.json`.
+* **The machine:** {machine}
+* **The runs:** {how} Every server is started afresh for each, in rounds (A B C, A B C, ...). A figure is the median of its
+  rounds; a ratio is the median of the rounds' ratios, since what drifts hits both. *Rounds* is half the distance between
+  the highest and the lowest. Trust ratios to a few percent, and absolute figures less.
+* **The CPUs:** the server is kept to one and the load to another, except where a title says that they share. *Server CPU* is what
+  the server's process used, threads and children too, for one message. Where *load CPU* is the greater, it was the load
+  that limited the rate, and the server's CPU tells more.
+* **The messages:** a line of 32 bytes, unless the title says otherwise, and a reply of 20. redis is told `PING` and memcached
+  `get`, padded to 32 bytes, with the shorter replies that these have. nginx replies and closes without having read. socat, ncat and
+  tcpserver start the same small program in C for each connection. Depth 16 is a pipeline: sixteen messages in flight on each connection.
+* **What failed:** a run in which a single message went wrong gives no figure; it is told under *remarks*.
+* **Again:** `make bench`, on Debian 12 or later, installs the peers and takes about {minutes}. `QUICK=1 make bench` is for a
+  look. In the environment, `ROUNDS`, `SECONDS_EACH`, `ONLY` and `SERVERS` (regular expressions on the names of shapes and of servers)
+  make it shorter; such runs leave this page alone. Raw results: `build-bench/results.json`.
 
 ![Messages a second by connections](performance/rate.svg)
 
 ## What was aimed at
 
-Each line is a ratio of goodtalk to another server in the same run (or a figure of its own). A ratio to a peer's rate counts as
+Each line is a ratio of goodtalk to another server in the same run, or a figure of its own. A ratio to a peer's rate counts as
 reached too where goodtalk has 0.95 of the better floor: there is nothing left to be won. {reached}
 
 {verdicts}
 
 ## Where goodtalk loses
 
-Peers that did better than goodtalk without options, by more than 2%, in what a shape is about or in its p99:
+Peers that did better than goodtalk without options, by more than 2%, in what a shape is about or in its p99, the
+worst first. What goodtalk lacks to the floors stands in the tables below.
 
 {lost}
 
 ## Latency
 
-The bar is the median, the line goes to the 99th of a hundred.
+The bar is the median; the line goes on to the 99th of a hundred.
 
 ![Latency](performance/latency.svg)
 
@@ -168,8 +170,9 @@ def page(results, version):
               if shape.name in shapes]
     losses = lost_rows(shapes)
     settings = results["settings"]
-    how = (f"{settings['rounds']} rounds, each load {settings['seconds']:g} s after a warm-up, made by `goodtalk bench`.")
+    how = f"{settings['rounds']} rounds; each load {settings['seconds']:g} s after a warm-up, made by `goodtalk bench`."
+    minutes = max(1, round(results["minutes"]))
     return PAGE.format(
-        version=version, machine=machine_text(results["machine"]), how=how, minutes=max(1, round(results["minutes"])),
+        version=version, machine=machine_text(results["machine"]), how=how, minutes=f"{minutes} minute{'s'[:minutes > 1]}",
         reached=reached_text(shapes), verdicts=markdown(verdict_rows(shapes)),
         lost=markdown(losses) if len(losses) > 1 else "None.", tables="\n\n".join(tables))

@@ -204,7 +204,7 @@ def test_a_bar_in_a_remark_does_not_break_a_table():
 
 def test_the_page_tells_wins_losses_and_what_is_missing():
     text = report.page(raw(**{"tcp-64x1": stream(goodtalk=90, floor=100, libuv=120, redis=20)}), "1.2.3")
-    assert "goodtalk 1.2.3" in text and "some 20 minutes" in text
+    assert "goodtalk 1.2.3" in text and "about 20 minutes" in text
     assert "**not reached**" in text and "| reached |" in text and "**not measured**" in text
     assert "| TCP, 64 connections, depth 1 | messages/s | libuv | 0.75 |" in text
     assert not re.search(r"[ \t]$", text, re.MULTILINE)
