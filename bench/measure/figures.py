@@ -57,7 +57,7 @@ def trouble(results, server):
     return f"failed {len(failed)} of {len(entry['rounds'])}: {failed[0]}" if failed else ""
 
 
-def lost(results, servers, subject, measure, margin=0.02):
+def lost(results, servers, subject, measure, margin):
     """[(server, ratio)] of those who are better than the subject by more than the margin, the worst first."""
     found = []
     for name in servers:

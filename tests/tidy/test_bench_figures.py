@@ -64,9 +64,10 @@ def test_better_is_higher_for_rates_and_lower_for_the_rest():
 
 def test_whom_one_loses_against():
     results = {"us": rates(100), "fast": rates(200), "faster": rates(400), "alike": rates(101), "slow": rates(50)}
-    assert figures.lost(results, results, "us", "rate") == [("faster", 0.25), ("fast", 0.5)]
+    assert figures.lost(results, results, "us", "rate", 0.02) == [("faster", 0.25), ("fast", 0.5)]
+    assert figures.lost(results, results, "us", "rate", 0.6) == [("faster", 0.25)]
     late = {name: {"rounds": [{"p99_us": each["rounds"][0]["rate"]}]} for name, each in results.items()}
-    assert figures.lost(late, late, "us", "p99_us") == [("slow", 2)]
+    assert figures.lost(late, late, "us", "p99_us", 0.02) == [("slow", 2)]
 
 
 def test_trouble_is_told():
