@@ -19,7 +19,7 @@
 #include "tool/bench_progress.h"
 #include "tool/bench_result.h"
 #include "tool/bench_words.h"
-#include "tool/connector.h"
+#include "tool/client_connector.h"
 #include "tool/signals.h"
 
 #include <errno.h>

@@ -7,8 +7,8 @@
  * size that no message of the framing has; a framing that cannot be measured as asked for. */
 #include "tool/bench_options.h"
 
+#include "tool/client_wrapped.h"
 #include "tool/command_line.h"
-#include "tool/wrapped.h"
 
 #include <string.h>
 
@@ -163,11 +163,7 @@ static const struct command_row rows[] = {
     {{"json", 0, OWN, NULL, NULL, "print the result as one JSON object"}, take_json},
     {{"plot", 0, OWN, "FILE", NULL, "draw the latencies into FILE, an SVG image"}, take_plot},
     {{"engine", 0, OWN, "NAME", "epoll", "how to wait for the sockets"}, take_engine},
-    {{"ipv4", '4', OWN, NULL, NULL, "IPv4 only"}, command_take_family},
-    {{"ipv6", '6', OWN, NULL, NULL, "IPv6 only"}, command_take_family},
-    {{"verbose", 'v', OWN, NULL, NULL, "tell more on standard error"}, command_take_loudness},
-    {{"quiet", 'q', OWN, NULL, NULL, "tell only errors on standard error"}, command_take_loudness},
-    {{"help", 'h', OWN, NULL, NULL, "print this help"}, command_take_help},
+    COMMAND_COMMON_ROWS,
 };
 /* clang-format on */
 

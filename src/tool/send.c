@@ -11,7 +11,7 @@
 #include "tool/send.h"
 
 #include "base/units.h"
-#include "tool/connector.h"
+#include "tool/client_connector.h"
 #include "tool/send_datagrams.h"
 #include "tool/send_talk.h"
 

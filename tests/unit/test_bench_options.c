@@ -1,10 +1,10 @@
 /* The command line of goodtalk bench, and the message that follows from it. */
 #include "tool/bench_options.c"
+#include "tool/client_target.c"
+#include "tool/client_wrapped.c"
 #include "tool/command_line.c"
 #include "tool/grammar.c"
 #include "tool/refusal.c"
-#include "tool/target.c"
-#include "tool/wrapped.c"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,12 +1,12 @@
-/* connector.h: a socket that is connected to the server, however often it must be tried.
+/* client_connector.h: a socket that is connected to the server, however often it must be tried.
  *
  * Every kind of socket is connected, those for datagrams too: then only the server's datagrams
  * come, and errors that come back are told. */
-#ifndef TOOL_CONNECTOR_H
-#define TOOL_CONNECTOR_H
+#ifndef TOOL_CLIENT_CONNECTOR_H
+#define TOOL_CLIENT_CONNECTOR_H
 
 #include "engine/engine.h"
-#include "tool/target.h"
+#include "tool/client_target.h"
 
 struct connector {
     struct engine *engine;

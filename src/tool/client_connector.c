@@ -1,4 +1,4 @@
-/* connector.c: the places of an address are tried one after the other; a round that found
+/* client_connector.c: the places of an address are tried one after the other; a round that found
  * nobody is repeated, while --wait lasts, sooner at first and then less often.
  *
  * Only reasons that a starting server removes are worth waiting for: nothing listens there, the
@@ -6,7 +6,7 @@
  *
  * The surprise: whoever keeps connecting to a free port of the machine's own range will one day be
  * given that very port to connect from, and is then connected to himself. That is nobody too. */
-#include "tool/connector.h"
+#include "tool/client_connector.h"
 
 #include "base/peer.h"
 #include "base/units.h"
