@@ -52,6 +52,7 @@ enum stage {
 
 struct bench {
     const struct bench_options *options;
+    struct report report;
     struct engine *engine;
     enum stage stage;
     struct connector connector;
@@ -69,6 +70,13 @@ struct bench {
     struct bench_result result;
     struct error error;
 };
+
+static void tell_detail(struct bench *bench, const char *what, const char *where)
+{
+    char text[400];
+    snprintf(text, sizeof text, "%s %s", what, where);
+    report_note(&bench->report, GT_DETAIL, text);
+}
 
 static int64_t cpu_used_ns(void)
 {
@@ -261,6 +269,7 @@ static void begin_opening(struct bench *bench)
     load->place = connector->connect.to;
     load->spreads = bench->options->brief && is_loopback(&load->place);
     name_address(bench, &load->place);
+    tell_detail(bench, "connected to", bench->result.address);
     bench->stage = STAGE_OPENING;
     if (bench->options->brief) {
         connector_stop(connector);
@@ -286,8 +295,10 @@ static void open_on(struct bench *bench)
            load->error.status == GT_DONE)
         bench_connection_open(&load->connections[bench->opened++]);
     bench->error = load->error;
-    if (load->open == load->connection_count)
-        begin_sending(bench);
+    if (load->open < load->connection_count)
+        return;
+    tell_detail(bench, "all connections are open to", bench->result.address);
+    begin_sending(bench);
 }
 
 /* ---- the progress ---- */
@@ -507,6 +518,7 @@ static int bench_with(const struct bench_options *options, struct error *error)
     if (!bench)
         return error_set(error, GT_FAILED, "out of memory");
     bench->options = bench->result.options = options;
+    bench->report = options->report;
     bench->plot_fd = -1;
     prctl(PR_SET_TIMERSLACK, 1UL); /* --rate: messages leave when they are due */
     if (begin(bench) == GT_DONE) {

@@ -48,8 +48,7 @@ static bool uses_datagrams(const struct sending *sending)
 /* Something worth a line besides errors. */
 static void tell(struct sending *sending, enum gt_level level, const char *text)
 {
-    struct gt_event event = {.kind = GT_EVENT_NOTE, .level = level, .name = "note", .text = text};
-    report_event(&event, &sending->report);
+    report_note(&sending->report, level, text);
 }
 
 /* ---- reading and connecting ---- */
