@@ -16,8 +16,8 @@
 /* Messages shown but not yet written: when so many bytes wait, the intake pauses. */
 #define SHOW_BOUND_BYTES ((size_t)1024 * 1024)
 
-/* Descriptors that are not connections: standard ones, engine, listeners, the outlet, a few to
- * spare. */
+/* Descriptors that are neither connections nor listeners: standard ones, engine, the outlet, a few
+ * to spare. */
 #define DESCRIPTORS_KEPT 32
 
 #define MOST_CONNECTIONS 10000
@@ -65,13 +65,21 @@ static void take_goal(gt_server *server)
     server->one_shot = server->goal.messages == 1 && server->goal.connections == 0;
 }
 
+/* What the limit of open files leaves for connections; at least one. */
+static int64_t descriptors_left(const gt_server *server)
+{
+    int64_t left = descriptors_raise() - DESCRIPTORS_KEPT;
+    const struct list *listeners = &server->listeners;
+    for (const struct list *link = listeners->next; link != listeners; link = link->next)
+        left--;
+    return left > 1 ? left : 1;
+}
+
 /* How many connections there may be: what was asked for, if the descriptors suffice. */
 static int limit_connections(gt_server *server, bool simulated)
 {
     int64_t asked = server->settings.max_connections;
-    int64_t most = simulated ? MOST_CONNECTIONS : descriptors_raise() - DESCRIPTORS_KEPT;
-    if (most < 1)
-        most = 1;
+    int64_t most = simulated ? MOST_CONNECTIONS : descriptors_left(server);
     if (asked > most)
         return error_set(&server->error, GT_FAILED,
                          "--max-connections %lld: the limit of open files allows %lld; raise it "

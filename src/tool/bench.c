@@ -14,12 +14,13 @@
 
 #include "guard/descriptors.h"
 #include "tool/bench_connection.h"
+#include "tool/bench_make.h"
 #include "tool/bench_pace.h"
 #include "tool/bench_plot.h"
 #include "tool/bench_progress.h"
 #include "tool/bench_result.h"
 #include "tool/bench_words.h"
-#include "tool/connector.h"
+#include "tool/client_connector.h"
 #include "tool/signals.h"
 
 #include <errno.h>
@@ -52,6 +53,7 @@ enum stage {
 
 struct bench {
     const struct bench_options *options;
+    struct report report;
     struct engine *engine;
     enum stage stage;
     struct connector connector;
@@ -69,6 +71,13 @@ struct bench {
     struct bench_result result;
     struct error error;
 };
+
+static void tell_detail(struct bench *bench, const char *what, const char *where)
+{
+    char text[400];
+    snprintf(text, sizeof text, "%s %s", what, where);
+    report_note(&bench->report, GT_DETAIL, text);
+}
 
 static int64_t cpu_used_ns(void)
 {
@@ -205,62 +214,15 @@ static void name_address(struct bench *bench, const struct place *place)
              where);
 }
 
-/* The block that is sent from: a stream takes all that may be in flight in one piece. */
-static int make_block(struct bench *bench)
-{
-    const struct bench_options *options = bench->options;
-    struct bytes *block = &bench->load.block;
-    struct slice request = bytes_slice(&options->request);
-    if (options->target.transport != TRANSPORT_STREAM)
-        return bytes_append(block, slice_after(request, request.size - options->request_bytes));
-    for (int64_t i = 0; i < options->depth; i++) {
-        if (bytes_append(block, request) != 0)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-static int make_datagrams(struct bench_connection *connection)
-{
-    const struct bench_options *options = connection->load->options;
-    size_t count = options->depth < DATAGRAMS_MAX ? (size_t)options->depth : DATAGRAMS_MAX;
-    if (options->target.transport != TRANSPORT_DATAGRAMS)
-        return 0;
-    connection->datagrams = calloc(count, sizeof *connection->datagrams);
-    return connection->datagrams ? 0 : -ENOMEM;
-}
-
-static int make_connections(struct bench *bench)
-{
-    struct bench_load *load = &bench->load;
-    size_t depth = (size_t)bench->options->depth, count = (size_t)bench->options->connections;
-    load->connections = calloc(count, sizeof *load->connections);
-    load->batches = calloc(count * depth, sizeof *load->batches);
-    if (!load->connections || !load->batches)
-        return -ENOMEM;
-    for (; load->connection_count < count; load->connection_count++) {
-        size_t i = load->connection_count;
-        bench_connection_begin(&load->connections[i], load, load->batches + i * depth);
-        if (make_datagrams(&load->connections[i]) != 0)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-static bool is_loopback(const struct place *place)
-{
-    return place->any.sa_family == AF_INET && ntohl(place->ipv4.sin_addr.s_addr) >> 24 == 127;
-}
-
 /* Somebody is there: all other connections go to the same place. With --short this one was only to
  * see. */
 static void begin_opening(struct bench *bench)
 {
     struct bench_load *load = &bench->load;
     struct connector *connector = &bench->connector;
-    load->place = connector->connect.to;
-    load->spreads = bench->options->brief && is_loopback(&load->place);
+    bench_load_place(load, &connector->connect.to);
     name_address(bench, &load->place);
+    tell_detail(bench, "connected to", bench->result.address);
     bench->stage = STAGE_OPENING;
     if (bench->options->brief) {
         connector_stop(connector);
@@ -286,8 +248,10 @@ static void open_on(struct bench *bench)
            load->error.status == GT_DONE)
         bench_connection_open(&load->connections[bench->opened++]);
     bench->error = load->error;
-    if (load->open == load->connection_count)
-        begin_sending(bench);
+    if (load->open < load->connection_count)
+        return;
+    tell_detail(bench, "all connections are open to", bench->result.address);
+    begin_sending(bench);
 }
 
 /* ---- the progress ---- */
@@ -387,12 +351,7 @@ static int begin(struct bench *bench)
     bench->engine = engine_create(options->engine, &bench->error);
     if (!bench->engine)
         return bench->error.status;
-    bench->load.options = options;
-    bench->load.engine = bench->engine;
-    bench->load.request_bytes = options->request_bytes;
-    bench_pattern_begin(&bench->load.pattern, &options->framing, (size_t)options->expect_bytes,
-                        (unsigned)options->depth);
-    if (make_block(bench) != 0 || make_connections(bench) != 0)
+    if (bench_load_begin(&bench->load, bench->engine, options) != 0)
         return error_set(&bench->error, GT_FAILED, "out of memory");
     bench->stage_end.fire = on_stage_end;
     bench->look.fire = on_look;
@@ -414,34 +373,17 @@ static void go_on(struct bench *bench)
 
 /* ---- closing ---- */
 
-/* Cancel what is under way: whether nothing is active any more. */
-static bool stop(struct bench *bench)
-{
-    struct bench_load *load = &bench->load;
-    bool stopped = connector_stop(&bench->connector);
-    for (size_t i = 0; i < load->connection_count; i++)
-        stopped &= bench_connection_stop(&load->connections[i]);
-    return stopped;
-}
-
 static void release(struct bench *bench)
 {
-    struct bench_load *load = &bench->load;
-    load->over = true;
     if (bench->engine) {
         engine_timer_stop(bench->engine, &bench->stage_end);
         engine_timer_stop(bench->engine, &bench->look);
         engine_timer_stop(bench->engine, &bench->show);
         bench_pace_stop(&bench->pace);
-        while (!stop(bench))
+        while (!(bench_load_stop(&bench->load) & connector_stop(&bench->connector)))
             engine_pass(bench->engine, -1);
     }
-    for (size_t i = 0; i < load->connection_count; i++)
-        bench_connection_free(&load->connections[i]);
-    free(load->connections);
-    free(load->batches);
-    bytes_free(&load->block);
-    bench_pattern_free(&load->pattern);
+    bench_load_free(&bench->load);
     engine_destroy(&bench->engine);
 }
 
@@ -507,6 +449,7 @@ static int bench_with(const struct bench_options *options, struct error *error)
     if (!bench)
         return error_set(error, GT_FAILED, "out of memory");
     bench->options = bench->result.options = options;
+    bench->report = options->report;
     bench->plot_fd = -1;
     prctl(PR_SET_TIMERSLACK, 1UL); /* --rate: messages leave when they are due */
     if (begin(bench) == GT_DONE) {

@@ -15,7 +15,7 @@
 #include "tool/bench_connection.h"
 
 #include "tool/bench_wire.h"
-#include "tool/connector.h"
+#include "tool/client_connector.h"
 
 #include <errno.h>
 #include <goodtalk.h>

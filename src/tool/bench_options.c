@@ -7,8 +7,8 @@
  * size that no message of the framing has; a framing that cannot be measured as asked for. */
 #include "tool/bench_options.h"
 
+#include "tool/client_wrapped.h"
 #include "tool/command_line.h"
-#include "tool/wrapped.h"
 
 #include <string.h>
 
@@ -151,7 +151,7 @@ static const struct command_row rows[] = {
     {{"depth", 'p', OWN, "N", "1", "messages in flight on each connection (a pipeline)"}, take_depth},
     {{"duration", 'd', OWN, "DURATION", "10s", "how long to measure"}, take_duration},
     {{"count", 'n', OWN, "N", NULL, "measure N messages, however long they take"}, take_count},
-    {{"bytes", 'b', OWN, "SIZE", "32", "without a MESSAGE: one of letters, SIZE bytes with what the framing adds"}, take_size},
+    {{"bytes", 'b', OWN, "SIZE", "32", "without a MESSAGE: size of the one made up, with what the framing adds to it"}, take_size},
     {{"frame", 'f', OWN, "FRAMING", "line", "how messages and replies are told apart: the server's --frame"}, take_frame},
     {{"expect-bytes", 0, OWN, "N", NULL, "each reply is N bytes, whatever they are: for replies without a framing"}, take_expect_bytes},
     {{"max-message", 0, OWN, "SIZE", "1MiB", "longest reply taken"}, take_max_message},
@@ -163,11 +163,7 @@ static const struct command_row rows[] = {
     {{"json", 0, OWN, NULL, NULL, "print the result as one JSON object"}, take_json},
     {{"plot", 0, OWN, "FILE", NULL, "draw the latencies into FILE, an SVG image"}, take_plot},
     {{"engine", 0, OWN, "NAME", "epoll", "how to wait for the sockets"}, take_engine},
-    {{"ipv4", '4', OWN, NULL, NULL, "IPv4 only"}, command_take_family},
-    {{"ipv6", '6', OWN, NULL, NULL, "IPv6 only"}, command_take_family},
-    {{"verbose", 'v', OWN, NULL, NULL, "tell more on standard error"}, command_take_loudness},
-    {{"quiet", 'q', OWN, NULL, NULL, "tell only errors on standard error"}, command_take_loudness},
-    {{"help", 'h', OWN, NULL, NULL, "print this help"}, command_take_help},
+    COMMAND_COMMON_ROWS,
 };
 /* clang-format on */
 
@@ -188,7 +184,7 @@ const struct help help_bench = {
     .beginning = "Usage: goodtalk bench [OPTION]... ADDRESS [MESSAGE]\n"
                  "Load a server: send it the same message again and again on many connections,\n"
                  "and tell how many replies came a second, and how long each took. MESSAGE is\n"
-                 "sent as it is given; without one, -b says how long the message is.\n"
+                 "its text, as it is given; without one it is of letters, as long as -b says.\n"
                  "\n" TARGET_HELP "\n" COMMAND_HELP "\n",
     .at = row_at,
     .ending = "\n"

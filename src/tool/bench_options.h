@@ -2,9 +2,9 @@
 #ifndef TOOL_BENCH_OPTIONS_H
 #define TOOL_BENCH_OPTIONS_H
 
+#include "tool/client_target.h"
 #include "tool/help.h"
 #include "tool/report.h"
-#include "tool/target.h"
 
 #define BENCH_NONE (-1) /* not limited by a duration, or by a number */
 

@@ -24,8 +24,9 @@
 #define BOTTOM 252
 
 /* Buckets of a bin: 16 bins to a power of two. */
-#define BIN_BUCKETS (BENCH_HISTOGRAM_PARTS / 16)
-#define BINS_LEAST  48
+#define BIN_BUCKETS 8
+_Static_assert(BIN_BUCKETS * 16 == BENCH_HISTOGRAM_PARTS, "a bin is whole within a power of two");
+#define BINS_LEAST 48
 
 /* What the name of a percentile takes up. */
 #define MARK_WIDTH  92

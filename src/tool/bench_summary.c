@@ -148,6 +148,7 @@ static bool find_bounds(struct spread *spread, const unsigned *step, int64_t lea
 static void fill_spread(struct spread *spread, const struct bench_histogram *latency)
 {
     int64_t least = bench_histogram_quantile(latency, 0);
+    *spread = (struct spread){.rows = 0};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         if (find_bounds(spread, steps[i], least, latency->most))
             break;
@@ -174,7 +175,7 @@ static int append_row(struct bytes *to, int64_t bound, uint64_t count, uint64_t 
 
 static int append_spread(struct bytes *to, const struct bench_histogram *latency)
 {
-    struct spread spread = {.rows = 0};
+    struct spread spread;
     uint64_t most = 1;
     int failed = 0;
     fill_spread(&spread, latency);

@@ -114,6 +114,25 @@ static void take_word(struct command_line *line, char *word)
     line->words[line->word_count++] = word;
 }
 
+/* What nc says with a letter and the address says here; NULL for any other letter. */
+static const char *said_by_the_address(int letter)
+{
+    if (letter == 'u')
+        return "UDP is named by the address, for example udp:localhost:9999";
+    if (letter == 'U')
+        return "a Unix socket is named by its address, for example unix:/run/talk";
+    return NULL;
+}
+
+static void refuse_written(struct command_line *line, const char *written)
+{
+    const char *right = said_by_the_address(optopt);
+    if (right)
+        error_set(line->error, GT_WRONG, "-%c: %s", optopt, right);
+    else
+        refuse_option(line->error, &line->command->vocabulary, optopt, written);
+}
+
 static void take_code(struct command_line *line, int code, char *written)
 {
     const struct vocabulary *vocabulary = &line->command->vocabulary;
@@ -124,7 +143,7 @@ static void take_code(struct command_line *line, int code, char *written)
     else if (code != '?')
         take_option(line, grammar_setting(vocabulary, code));
     else
-        refuse_option(line->error, vocabulary, optopt, written);
+        refuse_written(line, written);
 }
 
 /* --help is answered as soon as it is met. */

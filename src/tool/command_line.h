@@ -49,6 +49,18 @@ void command_line_free(struct command_line *line);
 /* Takers of the options that every command has. */
 command_taker command_take_family, command_take_loudness, command_take_help;
 
+/* Their rows, the last of a table. */
+#define COMMAND_COMMON_ROWS                                                                        \
+    {{"ipv4", '4', GT_SCOPE_PROGRAM, NULL, NULL, "IPv4 only"}, command_take_family},               \
+        {{"ipv6", '6', GT_SCOPE_PROGRAM, NULL, NULL, "IPv6 only"}, command_take_family},           \
+        {{"verbose", 'v', GT_SCOPE_PROGRAM, NULL, NULL, "tell more on standard error"},            \
+         command_take_loudness},                                                                   \
+        {{"quiet", 'q', GT_SCOPE_PROGRAM, NULL, NULL, "tell only errors on standard error"},       \
+         command_take_loudness},                                                                   \
+    {                                                                                              \
+        {"help", 'h', GT_SCOPE_PROGRAM, NULL, NULL, "print this help"}, command_take_help          \
+    }
+
 /* For takers. "--wait soon: not a duration" */
 void command_refuse(struct command_line *line, const struct gt_setting *setting, const char *value,
                     const char *why);

@@ -11,7 +11,7 @@
 #include "tool/send.h"
 
 #include "base/units.h"
-#include "tool/connector.h"
+#include "tool/client_connector.h"
 #include "tool/send_datagrams.h"
 #include "tool/send_talk.h"
 
@@ -48,8 +48,7 @@ static bool uses_datagrams(const struct sending *sending)
 /* Something worth a line besides errors. */
 static void tell(struct sending *sending, enum gt_level level, const char *text)
 {
-    struct gt_event event = {.kind = GT_EVENT_NOTE, .level = level, .name = "note", .text = text};
-    report_event(&event, &sending->report);
+    report_note(&sending->report, level, text);
 }
 
 /* ---- reading and connecting ---- */
@@ -89,14 +88,14 @@ static void begin_talking(struct sending *sending)
 /* Whoever waits is told once for what. */
 static void tell_trouble(struct sending *sending)
 {
-    char text[500], where[300], reason[128];
+    char text[900], where[300], reason[128];
     const struct connector *connector = &sending->connector;
-    if (connector->number == sending->told_number)
+    if (connector->number == 0 || connector->number == sending->told_number)
         return;
     sending->told_number = connector->number;
     snprintf(text, sizeof text, "not connected to %s yet: %s",
              connector_describe(connector, where, sizeof where),
-             error_words(connector->number, reason, sizeof reason));
+             connector_reason(connector, reason, sizeof reason));
     tell(sending, GT_DETAIL, text);
 }
 
@@ -163,14 +162,15 @@ static void tell_timeout(struct sending *sending)
     char time[32], where[300], reason[128];
     struct send_run *run = &sending->run;
     struct error *error = &run->error;
-    int number = sending->connector.number;
+    const struct connector *connector = &sending->connector;
+    int number = connector->number;
     units_duration_words(time, sizeof time, run->options->timeout_ns);
     if (sending->stage == STAGE_READING)
         error_set(error, GT_TIMED_OUT, "standard input has not ended within %s", time);
     else if (sending->stage == STAGE_CONNECTING)
         error_set(error, GT_TIMED_OUT, "not connected to %s within %s%s%s",
-                  connector_describe(&sending->connector, where, sizeof where), time,
-                  number ? ": " : "", number ? error_words(number, reason, sizeof reason) : "");
+                  connector_describe(connector, where, sizeof where), time, number ? ": " : "",
+                  number ? connector_reason(connector, reason, sizeof reason) : "");
     else if (send_run_is_open(run) || run->options->no_reply)
         error_set(error, GT_TIMED_OUT, "not done within %s", time);
     else

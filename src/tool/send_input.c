@@ -3,11 +3,11 @@
  * Lines of standard input are told apart as the framing "line" does; their ends are the framing's
  * own afterwards. A person's lines are sent with their ends where the framing has none.
  *
- * Ways to fail: a message that cannot be said (wrapped.h); standard input cannot be read; memory is
- * out. */
+ * Ways to fail: a message that cannot be said (client_wrapped.h); standard input cannot be read;
+ * memory is out. */
 #include "tool/send_input.h"
 
-#include "tool/wrapped.h"
+#include "tool/client_wrapped.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -89,11 +89,7 @@ static const struct command_row rows[] = {
     {{"max-message", 0, OWN, "SIZE", "1MiB", "longest reply taken"}, take_max_message},
     {{"wait", 0, OWN, "DURATION", NULL, "keep trying to connect for so long, until the server is there"}, take_wait},
     {{"timeout", 'w', OWN, "DURATION", NULL, "give up after this long; status 3"}, take_timeout},
-    {{"ipv4", '4', OWN, NULL, NULL, "IPv4 only"}, command_take_family},
-    {{"ipv6", '6', OWN, NULL, NULL, "IPv6 only"}, command_take_family},
-    {{"verbose", 'v', OWN, NULL, NULL, "tell more on standard error"}, command_take_loudness},
-    {{"quiet", 'q', OWN, NULL, NULL, "tell only errors on standard error"}, command_take_loudness},
-    {{"help", 'h', OWN, NULL, NULL, "print this help"}, command_take_help},
+    COMMAND_COMMON_ROWS,
 };
 /* clang-format on */
 

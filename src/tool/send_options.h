@@ -2,9 +2,9 @@
 #ifndef TOOL_SEND_OPTIONS_H
 #define TOOL_SEND_OPTIONS_H
 
+#include "tool/client_target.h"
 #include "tool/help.h"
 #include "tool/report.h"
-#include "tool/target.h"
 
 #define SEND_COUNT_MESSAGES (-1) /* one reply for each message */
 

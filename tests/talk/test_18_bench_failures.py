@@ -312,6 +312,7 @@ def test_what_was_due_is_sent_afterwards(fake):
     (["--engine", "warp", "9999"], ["warp", "epoll"]),
     (["--rade", "5", "9999"], ["--rade", "--rate"]),
     (["-k", "9999"], ["-k", "goodtalk bench --help"]),
+    (["-u", "9999"], ["-u", "udp:"]),
     (["-f", "lines", "9999"], ["--frame lines", "line"]),
 ])
 def test_it_is_refused_and_what_would_help(arguments, parts):

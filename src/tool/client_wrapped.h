@@ -1,8 +1,8 @@
-/* wrapped.h: a message as it is sent to a target. */
-#ifndef TOOL_WRAPPED_H
-#define TOOL_WRAPPED_H
+/* client_wrapped.h: a message as it is sent to a target. */
+#ifndef TOOL_CLIENT_WRAPPED_H
+#define TOOL_CLIENT_WRAPPED_H
 
-#include "tool/target.h"
+#include "tool/client_target.h"
 
 /* Append a message as it goes over a stream, or as packet_keep puts packets and datagrams there.
  * framing: as target_read_framing gave it, but for the limit, which is on replies; frame: what was

@@ -1,10 +1,10 @@
-/* wrapped.c: a message is wrapped, then read back as the server will read it, which tells how many
- * messages it is to the server.
+/* client_wrapped.c: a message is wrapped, then read back as the server will read it, which tells
+ * how many messages it is to the server.
  *
  * Ways to fail: the framing cannot say a message: its size does not fit the number (length:1), or
  * what was wrapped reads back as something else (fixed:4, a delimiter that overlaps); a packet or
  * datagram of an impossible size; memory is out. */
-#include "tool/wrapped.h"
+#include "tool/client_wrapped.h"
 
 #include "base/escape.h"
 #include "engine/engine.h"

@@ -1,7 +1,7 @@
-/* target.c: an address is read, and what it is decides how messages are carried.
+/* client_target.c: an address is read, and what it is decides how messages are carried.
  *
  * Refused is what only a listener can have: fd:, systemd:, port 0; and a framing that is none. */
-#include "tool/target.h"
+#include "tool/client_target.h"
 
 #include "base/escape.h"
 

@@ -1,12 +1,13 @@
-/* connector.c: the places of an address are tried one after the other; a round that found
+/* client_connector.c: the places of an address are tried one after the other; a round that found
  * nobody is repeated, while --wait lasts, sooner at first and then less often.
  *
  * Only reasons that a starting server removes are worth waiting for: nothing listens there, the
- * Unix socket does not exist yet, its queue is full. The error is that of the last place.
+ * Unix socket does not exist yet, its queue is full; nobody knows the name of its host, as where a
+ * container gets its name when it starts. The error is that of the last place.
  *
  * The surprise: whoever keeps connecting to a free port of the machine's own range will one day be
  * given that very port to connect from, and is then connected to himself. That is nobody too. */
-#include "tool/connector.h"
+#include "tool/client_connector.h"
 
 #include "base/peer.h"
 #include "base/units.h"
@@ -44,6 +45,13 @@ char *connector_describe(const struct connector *connector, char *text, size_t s
     return text;
 }
 
+const char *connector_reason(const struct connector *connector, char *text, size_t size)
+{
+    if (connector->number == CONNECTOR_NO_HOST)
+        return connector->lookup.text;
+    return error_words(connector->number, text, size);
+}
+
 /* Whether a server that starts removes this reason. */
 static bool may_pass(int number)
 {
@@ -67,8 +75,11 @@ static void give_up(struct connector *connector)
 {
     char what[300];
     engine_timer_stop(connector->engine, &connector->deadline);
-    error_errno(&connector->error, connector->number ? connector->number : ETIMEDOUT,
-                "cannot connect to %s", connector_describe(connector, what, sizeof what));
+    if (connector->number == CONNECTOR_NO_HOST)
+        connector->error = connector->lookup;
+    else
+        error_errno(&connector->error, connector->number ? connector->number : ETIMEDOUT,
+                    "cannot connect to %s", connector_describe(connector, what, sizeof what));
     advise(connector);
 }
 
@@ -174,6 +185,28 @@ static void go_on(struct connector *connector)
         end_round(connector);
 }
 
+static int find_places(struct connector *connector)
+{
+    const struct address *address = &connector->target->address;
+    if (address->kind == ADDRESS_TCP || address->kind == ADDRESS_UDP)
+        return places_find(&connector->places, address, true, &connector->lookup);
+    connector->places.list[0] = place_of_unix(address->path);
+    connector->places.count = 1;
+    return GT_DONE;
+}
+
+/* The places are looked up until they are found, once. */
+static void look_up(struct connector *connector)
+{
+    bool found = find_places(connector) == GT_DONE;
+    connector->number = found ? 0 : CONNECTOR_NO_HOST;
+    connector->again = !found;
+    if (found)
+        go_on(connector);
+    else
+        end_round(connector);
+}
+
 static void on_connected(struct op *op, int64_t result)
 {
     struct connect_op *connect = list_item(op, struct connect_op, op);
@@ -195,7 +228,11 @@ static void on_connected(struct op *op, int64_t result)
 static void on_retry(struct timer *timer, int64_t now_ns)
 {
     (void)now_ns;
-    go_on(list_item(timer, struct connector, retry));
+    struct connector *connector = list_item(timer, struct connector, retry);
+    if (connector->number == CONNECTOR_NO_HOST)
+        look_up(connector);
+    else
+        go_on(connector);
 }
 
 static void on_deadline(struct timer *timer, int64_t now_ns)
@@ -214,16 +251,6 @@ static void on_deadline(struct timer *timer, int64_t now_ns)
 
 /* ---- what others call ---- */
 
-static int find_places(struct connector *connector)
-{
-    const struct address *address = &connector->target->address;
-    if (address->kind == ADDRESS_TCP || address->kind == ADDRESS_UDP)
-        return places_find(&connector->places, address, true, &connector->error);
-    connector->places.list[0] = place_of_unix(address->path);
-    connector->places.count = 1;
-    return GT_DONE;
-}
-
 void connector_begin(struct connector *connector, struct engine *engine,
                      const struct target *target, int64_t wait_ns)
 {
@@ -235,11 +262,9 @@ void connector_begin(struct connector *connector, struct engine *engine,
                                     .retry.fire = on_retry,
                                     .deadline.fire = on_deadline,
                                     .delay_ns = FIRST_DELAY_NS};
-    if (find_places(connector) != GT_DONE)
-        return;
     if (wait_ns > 0)
         engine_timer_set(engine, &connector->deadline, engine->now_ns + wait_ns);
-    go_on(connector);
+    look_up(connector);
 }
 
 void connector_refused(struct connector *connector, int number)

@@ -1,6 +1,7 @@
-/* target.h: whom a command that is a client talks to: its address, and how it carries messages. */
-#ifndef TOOL_TARGET_H
-#define TOOL_TARGET_H
+/* client_target.h: whom a command that is a client talks to: its address, and how it carries
+ * messages. */
+#ifndef TOOL_CLIENT_TARGET_H
+#define TOOL_CLIENT_TARGET_H
 
 #include "base/address.h"
 #include "codec/frame.h"
