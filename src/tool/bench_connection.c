@@ -257,8 +257,8 @@ static int take_source(struct bench_load *load, int fd)
 }
 
 /* With --short nobody waits for the connection: what is sent does, or, as within a machine, where
- * it is there by then, does not. Without the wait, and looking for itself, a message costs 21 us of our
- * CPU instead of 26. */
+ * it is there by then, does not. Without the wait, and looking for itself, a message costs 21 us of
+ * our CPU instead of 26. */
 static bool is_on_its_way(const struct bench_connection *connection)
 {
     const struct place *place = &connection->load->place;
