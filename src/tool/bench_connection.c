@@ -225,13 +225,19 @@ static void become_open(struct bench_connection *connection)
         bench_connection_push(connection);
 }
 
+/* Two calls saved where it cannot be: elsewhere than on TCP, and from another address. */
+static bool may_be_itself(const struct bench_load *load)
+{
+    return load->options->target.address.kind == ADDRESS_TCP && !load->spreads;
+}
+
 static void on_connected(struct op *op, int64_t result)
 {
     struct connect_op *connect = list_item(op, struct connect_op, op);
     struct bench_connection *connection = list_item(connect, struct bench_connection, connect);
     if (connection->state != BENCH_CONNECTING)
         go_on_closing(connection);
-    else if (result == 0 && connector_is_itself(connection->fd))
+    else if (result == 0 && may_be_itself(connection->load) && connector_is_itself(connection->fd))
         fail(connection, ECONNREFUSED);
     else if (result < 0)
         fail(connection, (int)-result);
@@ -250,6 +256,15 @@ static int take_source(struct bench_load *load, int fd)
     return bind(fd, (const struct sockaddr *)&source, sizeof source) ? -errno : 0;
 }
 
+/* With --short nobody waits for the connection: what is sent does, or, as within a machine, where
+ * it is there by then, does not. Without the wait, and looking for itself, a message costs 21 us of
+ * our CPU instead of 26. */
+static bool is_on_its_way(const struct bench_connection *connection)
+{
+    const struct place *place = &connection->load->place;
+    return connect(connection->fd, &place->any, place->size) == 0 || errno == EINPROGRESS;
+}
+
 void bench_connection_open(struct bench_connection *connection)
 {
     struct bench_load *load = connection->load;
@@ -262,6 +277,8 @@ void bench_connection_open(struct bench_connection *connection)
         status = take_source(load, connection->fd);
     if (status < 0)
         return fail(connection, -status);
+    if (load->options->brief && is_on_its_way(connection))
+        return become_open(connection);
     connection->connect.op.done = on_connected;
     connection->connect.to = load->place;
     engine_connect(load->engine, &connection->connect, connection->fd);

@@ -41,20 +41,20 @@ struct bench_connection {
     struct bench_batch *batches; /* a ring of load->options->depth */
     struct bench_partial partial;
     struct iovec part;
-    union { /* their ops are never active together */
+    union {
         struct send_op send;
         struct send_datagrams_op send_datagrams;
-        struct connect_op connect;
     };
     union {
         struct receive_op receive;
         struct receive_datagrams_op receive_datagrams;
     };
-    struct datagram *datagrams; /* owned: where the transport has them */
-    struct timer retry;
     int64_t since_ns; /* connecting, or waiting for a reply, since */
-    uint64_t turn;    /* with a rate: messages that were sent */
-    uint64_t due;     /* with a rate: messages that were due */
+    struct timer retry;
+    uint64_t turn;              /* with a rate: messages that were sent */
+    uint64_t due;               /* with a rate: messages that were due */
+    struct datagram *datagrams; /* owned: where the transport has them */
+    struct connect_op connect;  /* last: large, and seldom touched */
 };
 
 /* What is counted. */

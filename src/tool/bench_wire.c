@@ -185,7 +185,10 @@ bool bench_wire_sent(struct bench_connection *connection, int64_t result, int *s
 
 bool bench_wire_stop(struct bench_connection *connection)
 {
-    engine_cancel(connection->load->engine, &connection->send.op);
-    engine_cancel(connection->load->engine, &connection->receive.op);
-    return !connection->send.op.active && !connection->receive.op.active;
+    struct engine *engine = connection->load->engine;
+    engine_cancel(engine, &connection->connect.op);
+    engine_cancel(engine, &connection->send.op);
+    engine_cancel(engine, &connection->receive.op);
+    return !connection->connect.op.active && !connection->send.op.active &&
+           !connection->receive.op.active;
 }

@@ -111,6 +111,14 @@ def test_a_reply_of_another_size_than_expected(fake):
     assert set(failed(result)) == {"timed_out"}
 
 
+@pytest.mark.parametrize("kind", ["udp:127.0.0.1:0", "unixgram:{}", "unixpacket:{}"])
+def test_a_packet_of_another_size_than_expected(goodtalk, place, kind):
+    talk = goodtalk("-k", "-r", "twelve bytes", "-s", "none", at=place(kind))
+    expecting = lambda size, status: bench(*BRIEFLY, "--expect-bytes", size, talk.addresses[0], status=status)
+    assert set(failed(expecting(12, 1))) == {"wrong_bytes"}
+    assert failed(expecting(13, 0)) == {}  # with its line feed
+
+
 def test_nobody_is_there(own_network):
     said, told = run_bench("9999", status=1)
     assert said == "" and "ECONNREFUSED" in told and "--wait" in told
@@ -160,6 +168,18 @@ def test_nothing_but_failures_is_given_up(fake):
     assert result["given_up"] and set(failed(result)) == {"timed_out"}
     said, _ = run_bench("-c", 2, "-d", "1h", "-w", "100ms", fake(hang), status=3)
     assert "given up" in said and "100 ms" in said
+
+
+def test_where_some_are_replied_to_it_goes_on(fake):
+    met = []
+
+    def serve(connection):
+        met.append(connection)
+        answer(connection) if len(met) > 1 else hang(connection)
+
+    result = bench("-c", 2, "-d", "600ms", "-w", "100ms", fake(serve), status=3)
+    assert failed(result) == {"timed_out": 1}
+    assert not result["given_up"] and result["seconds"] >= 0.6
 
 
 def test_some_failures_stand_beside_the_rate(fake):
