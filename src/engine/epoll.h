@@ -64,6 +64,7 @@ struct epoll_engine {
     struct list ready; /* operations to be tried */
     struct list later; /* operations to be tried from later_ns on */
     int64_t later_ns;
+    int64_t happened_ns; /* when something last did: an event, a wake, a done */
     struct descriptor *descriptors;
     size_t descriptor_count;
     uint8_t *buffer;     /* EPOLL_RECEIVE_SIZE bytes */
