@@ -1,10 +1,13 @@
-/* answer.c: replies find their turns.
+/* answer.c: replies find their way out.
  *
- * A fixed reply is shared: the sealed settings hold it, already ended as the framing ends replies.
- * An echo or an application's reply is copied into memory of the turn, ended there. A reply from
- * another thread is copied by that thread and left in the worker's mailbox. Whatever the way,
- * connection_reply has the turn in the end. Where memory is out for a copy, the connection is lost,
- * so that no peer gets half a reply. */
+ * A reply that is known while its message is being taken (its turn is still at hand) joins the
+ * parcel at the end of its connection's output. A fixed one is shared: the sealed settings hold it,
+ * already ended as the framing ends replies. An echo, or an application's, is copied and ended
+ * there.
+ *
+ * A reply that comes later finds its turn in the output, and is copied into memory of the turn. One
+ * from another thread is copied by that thread and left in the worker's mailbox. Where memory is
+ * out for a copy, the connection is lost, so that no peer gets half a reply. */
 #include "serve/answer.h"
 
 #include "serve/connection.h"
@@ -18,6 +21,31 @@ static struct worker *worker_of_turn(const struct gt_turn *turn)
     return list_item(turn->mailbox, struct worker, mailbox);
 }
 
+/* Whether its message is just being taken: then its reply joins those before it, and the turn has
+ * done its work. */
+static bool at_hand(const struct gt_turn *turn)
+{
+    return worker_of_turn(turn)->at_hand == turn;
+}
+
+/* ---- a reply that is known at once ---- */
+
+static void lose(struct gt_turn *turn)
+{
+    connection_doom(turn->connection, REASON_NO_MEMORY);
+}
+
+/* The bytes are shared; none: there is no reply. */
+static void join_shared(struct gt_turn *turn, struct slice shared)
+{
+    const struct connection *connection = turn->connection;
+    if (!parcel_join_shared(connection->output, turn->sequence, shared))
+        lose(turn);
+    turn_move(turn, TURN_JOINED);
+}
+
+/* ---- a reply that comes later, and a datagram's ---- */
+
 /* The reply is known, or it is known that there is none. Whoever waits for it goes on. */
 static void replied(struct gt_turn *turn)
 {
@@ -27,42 +55,45 @@ static void replied(struct gt_turn *turn)
         exchange_settle(exchange);
 }
 
-/* The turn has its reply: bytes of owned (taken over), or shared ones that outlive its settings.
- * Its connection goes on at the end of the pass. */
-static void fill(struct gt_turn *turn, struct slice bytes, struct bytes *owned)
+/* The turn has its reply, in memory that is taken over. Its connection goes on at the end of the
+ * pass. */
+static void fill(struct gt_turn *turn, struct bytes *owned)
 {
     struct connection *connection = turn->connection;
     if (connection) {
-        turn->end.bytes = bytes;
-        turn->end.owned = owned ? *owned : (struct bytes){0};
+        turn->end.bytes = bytes_slice(owned);
+        turn->end.owned = *owned;
         output_filled(connection->output, turn);
         worker_mark_dirty(worker_of_turn(turn), connection->output);
     } else if (turn->exchange) {
-        exchange_fill(turn->exchange, bytes, owned);
-    } else if (owned) {
+        exchange_fill(turn->exchange, bytes_slice(owned), owned);
+    } else {
         bytes_free(owned);
     }
     replied(turn);
 }
 
+/* ---- either ---- */
+
 /* There is no reply. */
 static void fill_none(struct gt_turn *turn)
 {
-    if (turn->connection)
-        fill(turn, slice_of(NULL, 0), NULL);
+    if (at_hand(turn))
+        join_shared(turn, slice_of(NULL, 0));
+    else if (turn->connection)
+        fill(turn, &(struct bytes){0});
     else
         replied(turn);
 }
 
-/* Its reply cannot be made: the connection is lost, so that no peer gets half a reply. Where only
- * the framing cannot say it, the replies before it still leave. */
-static void fail(struct gt_turn *turn, int number)
+static void fill_shared(struct gt_turn *turn, struct slice shared)
 {
-    if (turn->connection && number == -EMSGSIZE)
-        connection_close(turn->connection, REASON_UNFRAMED);
-    else if (turn->connection)
-        connection_doom(turn->connection, REASON_NO_MEMORY);
-    fill_none(turn);
+    if (at_hand(turn)) {
+        join_shared(turn, shared);
+    } else {
+        exchange_fill(turn->exchange, shared, NULL);
+        replied(turn);
+    }
 }
 
 /* What a reply to this turn is framed as; NULL: nobody is there to reply to. */
@@ -75,30 +106,74 @@ static const struct framing *framing_of(const struct gt_turn *turn)
     return NULL;
 }
 
-/* The reply with what the framing puts around it: 0, -ENOMEM or -EMSGSIZE. */
-static int copy_wrapped(const struct framing *framing, struct slice reply, struct bytes *copy)
+static uint8_t *put(uint8_t *place, struct slice bytes)
 {
-    struct frame_wrapping wrapping = {.head_size = 0};
-    if (!frame_wrap(framing, reply, FRAME_REPLY_PLAIN, &wrapping))
-        return -EMSGSIZE;
-    if (bytes_reserve(copy, wrapping.head_size + reply.size + wrapping.tail.size) < 0)
+    if (bytes.size > 0)
+        memcpy(place, bytes.data, bytes.size);
+    return place + bytes.size;
+}
+
+/* The reply with what the framing puts around it, where it waits: 0 or -ENOMEM. */
+static int put_wrapped(struct gt_turn *turn, const struct frame_wrapping *wrapping,
+                       struct slice reply)
+{
+    const struct connection *connection = turn->connection;
+    struct bytes copy = {0};
+    size_t size = wrapping->head_size + reply.size + wrapping->tail.size;
+    bool joins = at_hand(turn);
+    uint8_t *place;
+    if (joins)
+        place = parcel_join(connection->output, turn->sequence, size);
+    else
+        place = bytes_reserve(&copy, size) < 0 ? NULL : copy.data;
+    if (!place)
         return -ENOMEM;
-    bytes_append(copy, slice_of(wrapping.head, wrapping.head_size));
-    bytes_append(copy, reply);
-    bytes_append(copy, wrapping.tail);
+    place = put(place, slice_of(wrapping->head, wrapping->head_size));
+    place = put(place, reply);
+    put(place, wrapping->tail);
+    copy.size = size;
+    if (joins)
+        turn_move(turn, TURN_JOINED);
+    else
+        fill(turn, &copy);
     return 0;
+}
+
+/* Its reply cannot be made: the connection is lost, so that no peer gets half a reply. Where only
+ * the framing cannot say it, the replies before it still leave. */
+static void fail(struct gt_turn *turn, int number)
+{
+    if (turn->connection && number == -EMSGSIZE)
+        connection_close(turn->connection, REASON_UNFRAMED);
+    else if (turn->connection)
+        lose(turn);
+    fill_none(turn);
 }
 
 static int reply_with_copy(struct gt_turn *turn, struct slice reply)
 {
-    struct bytes copy = {0};
+    struct frame_wrapping wrapping;
     const struct framing *framing = framing_of(turn);
-    int result = framing ? copy_wrapped(framing, reply, &copy) : 0;
+    if (!framing) {
+        fill_none(turn);
+        return 0;
+    }
+    int result = -EMSGSIZE;
+    if (frame_wrap(framing, reply, FRAME_REPLY_PLAIN, &wrapping))
+        result = put_wrapped(turn, &wrapping, reply);
     if (result < 0)
         fail(turn, result);
-    else
-        fill(turn, bytes_slice(&copy), &copy);
     return result;
+}
+
+/* The reply will come later, unless the application has just given it: the turn keeps its place. */
+static void keep(struct gt_turn *turn)
+{
+    const struct connection *connection = turn->connection;
+    if (!at_hand(turn) || turn->state != TURN_HELD)
+        return;
+    worker_hold(worker_of_turn(turn), turn);
+    output_append_turn(connection->output, turn);
 }
 
 void answer_message(const struct settings *settings, struct gt_turn *turn,
@@ -111,11 +186,11 @@ void answer_message(const struct settings *settings, struct gt_turn *turn,
     struct reply reply = {.shared = false};
     enum reply_when when = replier_answer(replier, message, turn, &reply);
     if (when == REPLY_LATER)
-        return;
-    if (when == REPLY_NONE)
+        keep(turn);
+    else if (when == REPLY_NONE)
         fill_none(turn);
     else if (reply.shared)
-        fill(turn, reply.bytes, NULL);
+        fill_shared(turn, reply.bytes);
     else
         reply_with_copy(turn, reply.bytes);
 }

@@ -39,10 +39,8 @@ static void lose(struct connection *connection, struct gt_turn *turn)
 {
     struct worker *worker = worker_of(connection);
     goal_return_message(&worker->server->goal);
-    if (turn) {
-        turn->connection = NULL;
+    if (turn)
         worker_discard_turn(worker, turn);
-    }
     connection_doom(connection, REASON_NO_MEMORY);
 }
 
@@ -62,7 +60,6 @@ static bool take(struct connection *connection, const struct frame_mark *mark)
         lose(connection, turn);
         return false;
     }
-    output_append_turn(output, turn);
     prove(connection);
     answer_message(connection->settings, turn, &message);
     if (connection->settings->close)

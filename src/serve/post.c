@@ -84,6 +84,7 @@ static bool take(struct post *post, const struct datagram *datagram)
         exchange_discard(exchange);
         return false;
     }
+    worker_hold(worker, exchange->turn);
     answer_message(post->listener->settings, exchange->turn, &message);
     return true;
 }
