@@ -10,6 +10,7 @@
  * out for a copy, the connection is lost, so that no peer gets half a reply. */
 #include "serve/answer.h"
 
+#include "base/attributes.h"
 #include "serve/connection.h"
 #include "serve/post.h"
 #include "serve/server.h"
@@ -21,27 +22,124 @@ static struct worker *worker_of_turn(const struct gt_turn *turn)
     return list_item(turn->mailbox, struct worker, mailbox);
 }
 
-/* Whether its message is just being taken: then its reply joins those before it, and the turn has
- * done its work. */
+/* ---- what is put around a reply ---- */
+
+static size_t wrapped_size(const struct frame_wrapping *wrapping, struct slice reply)
+{
+    return wrapping->head_size + reply.size + wrapping->tail.size;
+}
+
+static uint8_t *put(uint8_t *place, struct slice bytes)
+{
+    if (bytes.size > 0)
+        memcpy(place, bytes.data, bytes.size);
+    return place + bytes.size;
+}
+
+static void put_wrapped(uint8_t *place, const struct frame_wrapping *wrapping, struct slice reply)
+{
+    place = put(place, slice_of(wrapping->head, wrapping->head_size));
+    place = put(place, reply);
+    put(place, wrapping->tail);
+}
+
+/* ---- a reply that is known at once ---- */
+
+/* Its reply cannot be made: the connection is lost, so that no peer gets half a reply. Where only
+ * the framing cannot say it, the replies before it still leave. */
+SELDOM static void fail(struct connection *connection, int number)
+{
+    if (number == -EMSGSIZE)
+        connection_close(connection, REASON_UNFRAMED);
+    else
+        connection_doom(connection, REASON_NO_MEMORY);
+}
+
+/* No reply: whatever the connection does next waits until the message is recorded. */
+static void join_none(struct connection *connection, uint64_t sequence)
+{
+    if (!parcel_join(connection->output, sequence, 0))
+        fail(connection, -ENOMEM);
+}
+
+static void join_shared(struct connection *connection, uint64_t sequence, struct slice shared)
+{
+    if (!parcel_join_shared(connection->output, sequence, shared))
+        fail(connection, -ENOMEM);
+}
+
+/* 0; -ENOMEM or -EMSGSIZE, and there is no reply. */
+static int join_copy(struct connection *connection, uint64_t sequence, struct slice reply)
+{
+    struct frame_wrapping wrapping;
+    if (!frame_wrap(connection->framing, reply, FRAME_REPLY_PLAIN, &wrapping)) {
+        join_none(connection, sequence);
+        fail(connection, -EMSGSIZE);
+        return -EMSGSIZE;
+    }
+    uint8_t *place = parcel_join(connection->output, sequence, wrapped_size(&wrapping, reply));
+    if (!place) {
+        fail(connection, -ENOMEM);
+        return -ENOMEM;
+    }
+    put_wrapped(place, &wrapping, reply);
+    return 0;
+}
+
+/* Whether its message is just being taken, and its reply can join. */
 static bool at_hand(const struct gt_turn *turn)
 {
     return worker_of_turn(turn)->at_hand == turn;
 }
 
-/* ---- a reply that is known at once ---- */
-
-static void lose(struct gt_turn *turn)
+/* Ask who replies at once. */
+APART static void ask(struct connection *connection, struct replier *replier,
+                      const struct message *message)
 {
-    connection_doom(turn->connection, REASON_NO_MEMORY);
+    struct reply reply = {.shared = false};
+    enum reply_when when = replier_answer(replier, message, NULL, &reply);
+    if (when == REPLY_NONE)
+        join_none(connection, message->sequence);
+    else if (reply.shared)
+        join_shared(connection, message->sequence, reply.bytes);
+    else
+        join_copy(connection, message->sequence, reply.bytes);
 }
 
-/* The bytes are shared; none: there is no reply. */
-static void join_shared(struct gt_turn *turn, struct slice shared)
+/* Ask who may keep the turn. If he has not replied by now, it takes its place in the output. */
+APART static void ask_keeper(struct connection *connection, struct replier *replier,
+                             const struct message *message)
 {
-    const struct connection *connection = turn->connection;
-    if (!parcel_join_shared(connection->output, turn->sequence, shared))
-        lose(turn);
-    turn_move(turn, TURN_JOINED);
+    struct worker *worker = worker_of(connection);
+    struct reply reply;
+    struct gt_turn *turn = worker_take_turn(worker, connection, NULL);
+    if (!turn) {
+        fail(connection, -ENOMEM);
+        return;
+    }
+    turn->sequence = message->sequence;
+    replier_answer(replier, message, turn, &reply);
+    if (turn->state != TURN_HELD)
+        return;
+    worker_hold(worker, turn);
+    output_append_turn(connection->output, turn);
+}
+
+static struct replier *replier_of(const struct worker *worker, const struct settings *settings)
+{
+    struct callback_replier *callback = &worker->server->callback;
+    return callback->heard ? &callback->replier : settings->replier;
+}
+
+void answer_message(struct connection *connection, const struct message *message)
+{
+    struct replier *replier = replier_of(worker_of(connection), connection->settings);
+    if (replier->constant)
+        join_shared(connection, message->sequence, replier->bytes);
+    else if (replier->table->keeps)
+        ask_keeper(connection, replier, message);
+    else
+        ask(connection, replier, message);
 }
 
 /* ---- a reply that comes later, and a datagram's ---- */
@@ -73,27 +171,13 @@ static void fill(struct gt_turn *turn, struct bytes *owned)
     replied(turn);
 }
 
-/* ---- either ---- */
-
 /* There is no reply. */
 static void fill_none(struct gt_turn *turn)
 {
-    if (at_hand(turn))
-        join_shared(turn, slice_of(NULL, 0));
-    else if (turn->connection)
+    if (turn->connection)
         fill(turn, &(struct bytes){0});
     else
         replied(turn);
-}
-
-static void fill_shared(struct gt_turn *turn, struct slice shared)
-{
-    if (at_hand(turn)) {
-        join_shared(turn, shared);
-    } else {
-        exchange_fill(turn->exchange, shared, NULL);
-        replied(turn);
-    }
 }
 
 /* What a reply to this turn is framed as; NULL: nobody is there to reply to. */
@@ -106,93 +190,49 @@ static const struct framing *framing_of(const struct gt_turn *turn)
     return NULL;
 }
 
-static uint8_t *put(uint8_t *place, struct slice bytes)
+/* The reply with what the framing puts around it: 0, -ENOMEM or -EMSGSIZE. */
+static int copy_wrapped(const struct framing *framing, struct slice reply, struct bytes *copy)
 {
-    if (bytes.size > 0)
-        memcpy(place, bytes.data, bytes.size);
-    return place + bytes.size;
-}
-
-/* The reply with what the framing puts around it, where it waits: 0 or -ENOMEM. */
-static int put_wrapped(struct gt_turn *turn, const struct frame_wrapping *wrapping,
-                       struct slice reply)
-{
-    const struct connection *connection = turn->connection;
-    struct bytes copy = {0};
-    size_t size = wrapping->head_size + reply.size + wrapping->tail.size;
-    bool joins = at_hand(turn);
-    uint8_t *place;
-    if (joins)
-        place = parcel_join(connection->output, turn->sequence, size);
-    else
-        place = bytes_reserve(&copy, size) < 0 ? NULL : copy.data;
-    if (!place)
+    struct frame_wrapping wrapping;
+    if (!frame_wrap(framing, reply, FRAME_REPLY_PLAIN, &wrapping))
+        return -EMSGSIZE;
+    size_t size = wrapped_size(&wrapping, reply);
+    if (bytes_reserve(copy, size) < 0)
         return -ENOMEM;
-    place = put(place, slice_of(wrapping->head, wrapping->head_size));
-    place = put(place, reply);
-    put(place, wrapping->tail);
-    copy.size = size;
-    if (joins)
-        turn_move(turn, TURN_JOINED);
-    else
-        fill(turn, &copy);
+    put_wrapped(bytes_end(copy), &wrapping, reply);
+    copy->size = size;
     return 0;
 }
 
-/* Its reply cannot be made: the connection is lost, so that no peer gets half a reply. Where only
- * the framing cannot say it, the replies before it still leave. */
-static void fail(struct gt_turn *turn, int number)
+static int fill_copy(struct gt_turn *turn, struct slice reply)
 {
-    if (turn->connection && number == -EMSGSIZE)
-        connection_close(turn->connection, REASON_UNFRAMED);
-    else if (turn->connection)
-        lose(turn);
-    fill_none(turn);
-}
-
-static int reply_with_copy(struct gt_turn *turn, struct slice reply)
-{
-    struct frame_wrapping wrapping;
+    struct bytes copy = {0};
     const struct framing *framing = framing_of(turn);
-    if (!framing) {
-        fill_none(turn);
+    int result = framing ? copy_wrapped(framing, reply, &copy) : 0;
+    if (result == 0) {
+        fill(turn, &copy);
         return 0;
     }
-    int result = -EMSGSIZE;
-    if (frame_wrap(framing, reply, FRAME_REPLY_PLAIN, &wrapping))
-        result = put_wrapped(turn, &wrapping, reply);
-    if (result < 0)
-        fail(turn, result);
+    if (turn->connection)
+        fail(turn->connection, result);
+    fill_none(turn);
     return result;
 }
 
-/* The reply will come later, unless the application has just given it: the turn keeps its place. */
-static void keep(struct gt_turn *turn)
+void answer_datagram(struct exchange *exchange, const struct message *message)
 {
-    const struct connection *connection = turn->connection;
-    if (!at_hand(turn) || turn->state != TURN_HELD)
-        return;
-    worker_hold(worker_of_turn(turn), turn);
-    output_append_turn(connection->output, turn);
-}
-
-void answer_message(const struct settings *settings, struct gt_turn *turn,
-                    const struct message *message)
-{
-    gt_server *server = worker_of_turn(turn)->server;
-    struct replier *replier = settings->replier;
-    if (server->callback.heard)
-        replier = &server->callback.replier;
     struct reply reply = {.shared = false};
+    struct gt_turn *turn = exchange->turn;
+    struct replier *replier = replier_of(worker_of_turn(turn), exchange->post->listener->settings);
     enum reply_when when = replier_answer(replier, message, turn, &reply);
-    if (when == REPLY_LATER)
-        keep(turn);
-    else if (when == REPLY_NONE)
+    if (when == REPLY_NONE)
         fill_none(turn);
-    else if (reply.shared)
-        fill_shared(turn, reply.bytes);
-    else
-        reply_with_copy(turn, reply.bytes);
+    else if (when == REPLY_NOW && !reply.shared)
+        fill_copy(turn, reply.bytes);
+    if (when != REPLY_NOW || !reply.shared)
+        return;
+    exchange_fill(exchange, reply.bytes, NULL);
+    replied(turn);
 }
 
 /* ---- the application's replies ---- */
@@ -216,7 +256,8 @@ static enum reply_when ask_application(struct replier *replier, const struct mes
 
 void answer_by_callback(gt_server *server)
 {
-    static const struct replier_table table = {.name = "callback", .answer = ask_application};
+    static const struct replier_table table = {
+        .name = "callback", .answer = ask_application, .keeps = true};
     server->callback.replier.table = &table;
 }
 
@@ -229,6 +270,26 @@ static void leave(struct gt_turn *turn)
 static bool on_own_thread(const struct gt_turn *turn)
 {
     return pthread_equal(worker_of_turn(turn)->mailbox.thread, pthread_self());
+}
+
+/* On the worker's own thread: while the message is being taken, or later. */
+static int reply_with_copy(struct gt_turn *turn, struct slice reply)
+{
+    if (!at_hand(turn))
+        return fill_copy(turn, reply);
+    int result = join_copy(turn->connection, turn->sequence, reply);
+    turn_move(turn, TURN_JOINED);
+    return result;
+}
+
+static void reply_with_nothing(struct gt_turn *turn)
+{
+    if (!at_hand(turn)) {
+        fill_none(turn);
+        return;
+    }
+    join_none(turn->connection, turn->sequence);
+    turn_move(turn, TURN_JOINED);
 }
 
 int gt_reply(gt_turn *turn, const void *bytes, size_t size)
@@ -248,7 +309,7 @@ int gt_reply(gt_turn *turn, const void *bytes, size_t size)
 void gt_reply_none(gt_turn *turn)
 {
     if (on_own_thread(turn))
-        fill_none(turn);
+        reply_with_nothing(turn);
     else
         leave(turn);
 }
@@ -258,10 +319,10 @@ static void open_letter(struct gt_turn *turn)
     struct bytes letter = turn->letter;
     turn->letter = (struct bytes){0};
     turn->mailed = false;
-    if (turn->letter_lost)
-        fail(turn, -ENOMEM);
-    else if (turn->letter_given)
-        reply_with_copy(turn, bytes_slice(&letter));
+    if (turn->letter_lost && turn->connection)
+        fail(turn->connection, -ENOMEM);
+    if (turn->letter_given && !turn->letter_lost)
+        fill_copy(turn, bytes_slice(&letter));
     else
         fill_none(turn);
     bytes_free(&letter);

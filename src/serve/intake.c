@@ -7,15 +7,14 @@
  * Taking stops when the recorder, the output or the memory is full, when the goal is reached, when
  * the framing finds an error, or when the connection closes after its reply. In the first two cases
  * the rest waits and the connection reads no more. */
+#include "base/attributes.h"
 #include "serve/answer.h"
 #include "serve/connection.h"
 #include "serve/server.h"
 
-#include <errno.h>
-
-bool intake_open(const struct connection *connection)
+/* Inline, for it is asked before each message. */
+static inline bool may_take(const struct connection *connection, const struct worker *worker)
 {
-    const struct worker *worker = worker_of(connection);
     const struct goal *goal = &worker->server->goal;
     if (connection->state != CONNECTION_OPEN || worker->phase >= WORKER_FINISHING)
         return false;
@@ -24,44 +23,39 @@ bool intake_open(const struct connection *connection)
     return goal->connections == 0 || connection->heard;
 }
 
-/* Whoever completes a message is safe from giving way to others. */
-static void prove(struct connection *connection)
+bool intake_open(const struct connection *connection)
 {
-    if (connection->proven)
-        return;
+    return may_take(connection, worker_of(connection));
+}
+
+/* Whoever completes a message is safe from giving way to others. */
+SELDOM static void prove(struct connection *connection)
+{
     connection->proven = true;
     list_remove(&connection->link);
     list_append(&worker_of(connection)->proven, &connection->link);
 }
 
 /* Memory is out: this connection is lost, no other. */
-static void lose(struct connection *connection, struct gt_turn *turn)
+SELDOM static void lose(struct connection *connection)
 {
-    struct worker *worker = worker_of(connection);
-    goal_return_message(&worker->server->goal);
-    if (turn)
-        worker_discard_turn(worker, turn);
+    goal_return_message(&worker_of(connection)->server->goal);
     connection_doom(connection, REASON_NO_MEMORY);
 }
 
 /* Take one message: false when it must wait or the connection is doomed. */
-static bool take(struct connection *connection, const struct frame_mark *mark)
+static inline bool take(struct connection *connection, struct worker *worker,
+                        struct message *message)
 {
-    struct worker *worker = worker_of(connection);
     if (!goal_reserve_message(&worker->server->goal))
         return false;
-    struct message message = {.body = mark->body,
-                              .raw = mark->raw,
-                              .peer = &connection->peer,
-                              .listener = connection->listener->socket.name};
-    struct output *output = output_need(connection);
-    struct gt_turn *turn = output ? worker_take_turn(worker, connection, NULL) : NULL;
-    if (!turn || worker_record(worker, turn, &message) < 0) {
-        lose(connection, turn);
+    if (!output_need(connection) || worker_record(worker, message) < 0) {
+        lose(connection);
         return false;
     }
-    prove(connection);
-    answer_message(connection->settings, turn, &message);
+    if (!connection->proven)
+        prove(connection);
+    answer_message(connection, message);
     if (connection->settings->close)
         connection_close(connection, REASON_REPLIED);
     if (worker_lacks_room(worker))
@@ -81,30 +75,48 @@ static enum reason reason_of(enum frame_result result)
     }
 }
 
+/* Nothing more is whole, or never will be. */
+SELDOM static void end_taking(struct connection *connection, enum frame_result result,
+                              enum frame_event event)
+{
+    if (result == FRAME_MORE)
+        connection->finished = event == FRAME_END;
+    else
+        connection_close(connection, reason_of(result));
+}
+
 /* Take what is complete in input; how many bytes were used. */
 static size_t take_all(struct connection *connection, struct slice input, enum frame_event event)
 {
+    struct worker *worker = worker_of(connection);
+    struct message message = {.peer = &connection->peer,
+                              .listener = connection->listener->socket.name,
+                              .worker = worker->number,
+                              .time_us = worker_wall_us(worker)};
     size_t used = 0;
-    while (intake_open(connection) && !connection->doom) {
-        struct frame_mark mark = {.consumed = 0};
+    bool taken = false;
+    while (may_take(connection, worker) && !connection->doom) {
+        struct frame_mark mark;
         struct slice rest = slice_of(input.size ? input.data + used : NULL, input.size - used);
         enum frame_result result =
             frame_scan(connection->framing, &connection->frame, rest, event, &mark);
-        if (result == FRAME_MESSAGE && !take(connection, &mark))
+        message.body = mark.body;
+        message.raw = mark.raw;
+        if (result == FRAME_MESSAGE && !take(connection, worker, &message))
             break;
         used += mark.consumed;
-        if (result == FRAME_MORE) {
-            connection->finished = event == FRAME_END;
-            break;
-        }
         if (result != FRAME_MESSAGE) {
-            connection_close(connection, reason_of(result));
+            end_taking(connection, result, event);
             break;
         }
-        connection->started_ns = worker_of(connection)->engine->now_ns;
+        taken = true;
         if (event == FRAME_PAUSE)
             event = FRAME_BYTES;
+        if (used == input.size && event == FRAME_BYTES)
+            break; /* nothing is left to scan: 100 instructions, in each turn of a talk */
     }
+    if (taken)
+        connection->started_ns = worker->engine->now_ns;
     return used;
 }
 

@@ -7,6 +7,7 @@
  * Packets are not joined: each is sent as one. Failing: memory is out, and nothing has joined. */
 #include "serve/parcel.h"
 
+#include "base/attributes.h"
 #include "serve/connection.h"
 #include "serve/worker.h"
 
@@ -80,10 +81,17 @@ struct parcel *parcel_take(struct output *output, size_t size)
     struct parcel *parcel = take_any(output);
     if (!parcel)
         return NULL;
-    memset(parcel, 0, sizeof *parcel);
-    parcel->output = output;
     list_init(&parcel->part.link);
+    parcel->part.bytes = slice_of(NULL, 0);
+    parcel->part.owned = (struct bytes){0};
+    parcel->part.turn = NULL;
     list_init(&parcel->held);
+    parcel->output = output;
+    parcel->staging = NULL;
+    parcel->end = NULL;
+    parcel->room = 0;
+    parcel->sequence = 0;
+    parcel->messages = parcel->replies = 0;
     if (size == 0 || make_room(parcel, size))
         return parcel;
     parcel_give(parcel);
@@ -168,20 +176,30 @@ static void count_reply(struct parcel *parcel, uint64_t sequence, size_t size)
     output->waiting_bytes += size;
 }
 
-uint8_t *parcel_join(struct output *output, uint64_t sequence, size_t size)
+/* The next size bytes of its room. */
+static uint8_t *grow(struct parcel *parcel, uint64_t sequence, size_t size)
 {
     static uint8_t nowhere[1]; /* for nothing */
-    struct parcel *parcel = growing(output);
-    if (!parcel || parcel->room < size)
-        parcel = open_for(output, sequence, size);
-    if (!parcel)
-        return NULL;
     uint8_t *place = size ? parcel->end : nowhere;
     count_reply(parcel, sequence, size);
     parcel->part.bytes.size += size;
     parcel->end += size;
     parcel->room -= size;
     return place;
+}
+
+SELDOM static uint8_t *join_another(struct output *output, uint64_t sequence, size_t size)
+{
+    struct parcel *parcel = open_for(output, sequence, size);
+    return parcel ? grow(parcel, sequence, size) : NULL;
+}
+
+uint8_t *parcel_join(struct output *output, uint64_t sequence, size_t size)
+{
+    struct parcel *parcel = growing(output);
+    if (parcel && size <= parcel->room)
+        return grow(parcel, sequence, size);
+    return join_another(output, sequence, size);
 }
 
 /* The bytes stay where they are. */
@@ -194,19 +212,28 @@ static bool refer(struct output *output, uint64_t sequence, struct slice shared)
     return true;
 }
 
+/* The first reply of a parcel, or one that is too large to be copied. */
+SELDOM static bool join_first(struct output *output, uint64_t sequence, struct slice shared)
+{
+    bool copied = growing(output) && shared.size <= PARCEL_SMALL && !output->connection->packets;
+    if (!copied && shared.size > 0) {
+        bool referred = refer(output, sequence, shared);
+        if (referred)
+            count_reply(output->open, sequence, shared.size);
+        return referred;
+    }
+    uint8_t *place = join_another(output, sequence, shared.size);
+    if (place && shared.size > 0)
+        memcpy(place, shared.data, shared.size);
+    return place;
+}
+
 bool parcel_join_shared(struct output *output, uint64_t sequence, struct slice shared)
 {
-    const struct parcel *parcel = growing(output);
-    bool copied = parcel && shared.size <= PARCEL_SMALL && !output->connection->packets;
-    if (copied || shared.size == 0) {
-        uint8_t *place = parcel_join(output, sequence, shared.size);
-        if (place && shared.size)
-            memcpy(place, shared.data, shared.size);
-        return place;
-    }
-    if (!refer(output, sequence, shared))
-        return false;
-    count_reply(output->open, sequence, shared.size);
+    struct parcel *parcel = growing(output);
+    if (!parcel || shared.size > parcel->room || shared.size == 0)
+        return join_first(output, sequence, shared);
+    memcpy(grow(parcel, sequence, shared.size), shared.data, shared.size);
     return true;
 }
 

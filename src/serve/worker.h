@@ -130,17 +130,14 @@ void worker_move_turn(struct worker *worker, struct gt_turn *turn, enum turn_eve
 /* The turn at hand is not needed after all: nobody else has seen it. */
 void worker_discard_turn(struct worker *worker, struct gt_turn *turn);
 
-/* Record a turn's message, whose body, raw, peer and listener are filled in: the rest is filled in
- * here. 0, or -ENOMEM and nothing was recorded. */
-static inline int worker_record(struct worker *worker, struct gt_turn *turn,
-                                struct message *message)
+/* Record a message; its sequence is filled in, the rest is there already. 0, or -ENOMEM and nothing
+ * was recorded. */
+static inline int worker_record(struct worker *worker, struct message *message)
 {
-    message->worker = worker->number;
     message->sequence = worker->sequence + 1;
-    message->time_us = worker->wall_us ? worker->wall_us : worker_wall_us(worker);
     if (worker->recorder && recorder_take(worker->recorder, message) < 0)
         return -ENOMEM;
-    turn->sequence = ++worker->sequence;
+    worker->sequence = message->sequence;
     return 0;
 }
 
