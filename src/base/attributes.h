@@ -2,11 +2,8 @@
 #ifndef BASE_ATTRIBUTES_H
 #define BASE_ATTRIBUTES_H
 
-/* Kept out of the function that calls it for a message, so that the usual way through saves no
- * registers for this one (a dozen instructions each time). */
-#define APART __attribute__((noinline))
-
-/* The same, and called seldom: it may be far away and small. */
+/* Called seldom from a function that is called for every message: kept out of it, so that the usual
+ * way through saves no registers for this one (a dozen instructions each time). */
 #define SELDOM __attribute__((noinline, cold))
 
 #endif

@@ -10,7 +10,6 @@
  * out for a copy, the connection is lost, so that no peer gets half a reply. */
 #include "serve/answer.h"
 
-#include "base/attributes.h"
 #include "serve/connection.h"
 #include "serve/post.h"
 #include "serve/server.h"
@@ -47,7 +46,7 @@ static void put_wrapped(uint8_t *place, const struct frame_wrapping *wrapping, s
 
 /* Its reply cannot be made: the connection is lost, so that no peer gets half a reply. Where only
  * the framing cannot say it, the replies before it still leave. */
-SELDOM static void fail(struct connection *connection, int number)
+static void fail(struct connection *connection, int number)
 {
     if (number == -EMSGSIZE)
         connection_close(connection, REASON_UNFRAMED);
@@ -93,8 +92,8 @@ static bool at_hand(const struct gt_turn *turn)
 }
 
 /* Ask who replies at once. */
-APART static void ask(struct connection *connection, struct replier *replier,
-                      const struct message *message)
+static void ask(struct connection *connection, struct replier *replier,
+                const struct message *message)
 {
     struct reply reply = {.shared = false};
     enum reply_when when = replier_answer(replier, message, NULL, &reply);
@@ -107,8 +106,8 @@ APART static void ask(struct connection *connection, struct replier *replier,
 }
 
 /* Ask who may keep the turn. If he has not replied by now, it takes its place in the output. */
-APART static void ask_keeper(struct connection *connection, struct replier *replier,
-                             const struct message *message)
+static void ask_keeper(struct connection *connection, struct replier *replier,
+                       const struct message *message)
 {
     struct worker *worker = worker_of(connection);
     struct reply reply;
@@ -131,15 +130,23 @@ static struct replier *replier_of(const struct worker *worker, const struct sett
     return callback->heard ? &callback->replier : settings->replier;
 }
 
-void answer_message(struct connection *connection, const struct message *message)
+struct replier *answer_replier(const struct connection *connection)
 {
-    struct replier *replier = replier_of(worker_of(connection), connection->settings);
-    if (replier->constant)
-        join_shared(connection, message->sequence, replier->bytes);
-    else if (replier->table->keeps)
+    return replier_of(worker_of(connection), connection->settings);
+}
+
+void answer_by_asking(struct connection *connection, struct replier *replier,
+                      const struct message *message)
+{
+    if (replier->table->keeps)
         ask_keeper(connection, replier, message);
     else
         ask(connection, replier, message);
+}
+
+void answer_lost(struct connection *connection)
+{
+    fail(connection, -ENOMEM);
 }
 
 /* ---- a reply that comes later, and a datagram's ---- */

@@ -12,20 +12,15 @@
 #include "serve/connection.h"
 #include "serve/server.h"
 
-/* Inline, for it is asked before each message. */
-static inline bool may_take(const struct connection *connection, const struct worker *worker)
+bool intake_open(const struct connection *connection)
 {
+    const struct worker *worker = worker_of(connection);
     const struct goal *goal = &worker->server->goal;
     if (connection->state != CONNECTION_OPEN || worker->phase >= WORKER_FINISHING)
         return false;
     if (worker->intake_paused || output_full(connection->output) || goal_reached(goal))
         return false;
     return goal->connections == 0 || connection->heard;
-}
-
-bool intake_open(const struct connection *connection)
-{
-    return may_take(connection, worker_of(connection));
 }
 
 /* Whoever completes a message is safe from giving way to others. */
@@ -43,9 +38,9 @@ SELDOM static void lose(struct connection *connection)
     connection_doom(connection, REASON_NO_MEMORY);
 }
 
-/* Take one message: false when it must wait or the connection is doomed. */
+/* Take one message: false when the goal has been reached by others, or memory is out. */
 static inline bool take(struct connection *connection, struct worker *worker,
-                        struct message *message)
+                        struct replier *replier, struct message *message)
 {
     if (!goal_reserve_message(&worker->server->goal))
         return false;
@@ -53,14 +48,29 @@ static inline bool take(struct connection *connection, struct worker *worker,
         lose(connection);
         return false;
     }
-    if (!connection->proven)
-        prove(connection);
-    answer_message(connection, message);
-    if (connection->settings->close)
-        connection_close(connection, REASON_REPLIED);
+    answer_message(connection, replier, message);
+    return true;
+}
+
+/* A message was taken: whether there may be another at once. Of what intake_open asks for this is
+ * what taking one can have changed. */
+static inline bool goes_on(const struct connection *connection, struct worker *worker)
+{
     if (worker_lacks_room(worker))
         worker_pause_intake(worker);
-    return true;
+    return connection->state == CONNECTION_OPEN && connection->doom == REASON_NONE &&
+           !worker->intake_paused && !connection->settings->close &&
+           !output_full(connection->output) && !goal_reached(&worker->server->goal);
+}
+
+/* What the first message taken changes, or the last. */
+static void note_taken(struct connection *connection)
+{
+    connection->started_ns = worker_of(connection)->engine->now_ns;
+    if (!connection->proven)
+        prove(connection);
+    if (connection->settings->close)
+        connection_close(connection, REASON_REPLIED);
 }
 
 static enum reason reason_of(enum frame_result result)
@@ -85,39 +95,36 @@ SELDOM static void end_taking(struct connection *connection, enum frame_result r
         connection_close(connection, reason_of(result));
 }
 
-/* Take what is complete in input; how many bytes were used. */
-static size_t take_all(struct connection *connection, struct slice input, enum frame_event event)
+/* Take what is complete in input, until that or the room ends; how many bytes were used. */
+static size_t take_some(struct connection *connection, struct slice input, enum frame_event event)
 {
     struct worker *worker = worker_of(connection);
+    struct replier *replier = answer_replier(connection);
     struct message message = {.peer = &connection->peer,
                               .listener = connection->listener->socket.name,
                               .worker = worker->number,
                               .time_us = worker_wall_us(worker)};
-    size_t used = 0;
-    bool taken = false;
-    while (may_take(connection, worker) && !connection->doom) {
+    struct slice rest = input;
+    enum frame_result result;
+    do {
         struct frame_mark mark;
-        struct slice rest = slice_of(input.size ? input.data + used : NULL, input.size - used);
-        enum frame_result result =
-            frame_scan(connection->framing, &connection->frame, rest, event, &mark);
-        message.body = mark.body;
-        message.raw = mark.raw;
-        if (result == FRAME_MESSAGE && !take(connection, worker, &message))
+        result = frame_scan(connection->framing, &connection->frame, rest, event, &mark);
+        message.body = slice_fresh(&mark.body);
+        message.raw = slice_fresh(&mark.raw);
+        if (result == FRAME_MESSAGE && !take(connection, worker, replier, &message))
             break;
-        used += mark.consumed;
-        if (result != FRAME_MESSAGE) {
-            end_taking(connection, result, event);
+        if (mark.consumed > 0)
+            rest = slice_after(rest, mark.consumed);
+        if (result != FRAME_MESSAGE)
             break;
-        }
-        taken = true;
         if (event == FRAME_PAUSE)
             event = FRAME_BYTES;
-        if (used == input.size && event == FRAME_BYTES)
-            break; /* nothing is left to scan: 100 instructions, in each turn of a talk */
-    }
-    if (taken)
-        connection->started_ns = worker->engine->now_ns;
-    return used;
+    } while (goes_on(connection, worker) && (rest.size > 0 || event != FRAME_BYTES));
+    if (message.sequence)
+        note_taken(connection);
+    if (result != FRAME_MESSAGE)
+        end_taking(connection, result, event);
+    return input.size - rest.size;
 }
 
 static int append_input(struct connection *connection, struct slice bytes)
@@ -167,7 +174,9 @@ static int take_joined(struct connection *connection, struct slice received, enu
     struct slice all = received;
     if (connection->input.size > 0)
         all = bytes_slice(&connection->input);
-    return keep_rest(connection, all, take_all(connection, all, event));
+    bool open = (all.size > 0 || event != FRAME_BYTES) && connection->doom == REASON_NONE &&
+                intake_open(connection);
+    return keep_rest(connection, all, open ? take_some(connection, all, event) : 0);
 }
 
 void intake_take(struct connection *connection, struct slice received, enum frame_event event)
