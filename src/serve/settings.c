@@ -81,7 +81,7 @@ static const struct setting_row rows[] = {
     {{"workers", 'j', LATER, "N", NULL, "worker threads"}, NULL, 0, 0, 0},
     {{"engine", 0, SERVER, "NAME", "auto", "what waits for the network: auto or epoll"},
      setting_read_engine, FIELD(engine), 0, 0},
-    {{"spin", 0, SERVER, "DURATION", "0", "poll this long before sleeping: quicker, for a CPU"},
+    {{"spin", 0, SERVER, "DURATION", "0us", "poll this long before sleeping: quicker, for a CPU"},
      setting_read_duration, FIELD(spin_ns), 0, LONGEST},
     {{"udp-amplification", 0, LISTENER, "N", "3", "a UDP reply is at most N times its request; 0: no bound"},
      setting_read_count, FIELD(udp_amplification), 0, 1 << 20},

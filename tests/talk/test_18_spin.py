@@ -2,8 +2,7 @@
 import pathlib
 import re
 
-import pytest
-from goodtalk_talk import REPLY, Client, run, until
+from goodtalk_talk import REPLY, Client, until
 from test_08_limits import check_no_spinning
 
 
@@ -50,10 +49,3 @@ def test_timers_and_signals_are_obeyed(goodtalk):
     assert talk.ended() == 3
     talk = goodtalk("-k", "--spin", "1h")
     assert talk.stop() == 0
-
-
-@pytest.mark.parametrize("wrong", ["fast", "-1s", ""])
-def test_what_is_no_duration(wrong):
-    result = run("--spin", wrong)
-    assert result.returncode == 2
-    assert b"--spin" in result.stderr
