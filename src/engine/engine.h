@@ -208,6 +208,10 @@ struct engine {
     struct timers timers;
     int64_t now_ns;      /* the clock (monotonic), read once before and once after each wait */
     size_t receive_size; /* bytes one receive brings at most */
+    int64_t spin_ns;     /* the owner's: a pass that would sleep polls instead until so long after
+                            something last happened, and only then sleeps; 0: it sleeps. What ends
+                            a sleep ends the polling too, but for a signal whose handler does not
+                            wake. Where time does not pass by waiting (sim) it means nothing */
 };
 
 /* An engine by its name: "epoll" or "uring". NULL with the reason in error. */

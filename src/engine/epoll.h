@@ -71,6 +71,7 @@ struct epoll_engine {
     struct list ready; /* operations to be tried */
     struct list later; /* operations to be tried from later_ns on */
     int64_t later_ns;
+    int64_t happened_ns; /* when something last did: an event, a wake, a done */
     struct descriptor *descriptors;
     size_t descriptor_count;
     uint8_t *buffer;     /* EPOLL_RECEIVE_SIZE bytes */
@@ -186,11 +187,16 @@ void epoll_end_receive(struct epoll_engine *engine, struct receive_op *op, int64
 
 bool epoll_send(struct engine *engine, struct send_op *op, int fd);
 
-/* What is left to send: the number of parts, *first the first that is not empty. */
-unsigned epoll_parts_left(const struct send_op *op, struct iovec **first);
+/* What is left of a send. */
+struct epoll_rest {
+    struct iovec *part; /* the first that is not empty */
+    unsigned count;     /* of parts; 0: all has left */
+};
 
-/* So many bytes have left, from part on. */
-void epoll_advance(struct send_op *op, struct iovec *part, size_t sent);
+struct epoll_rest epoll_rest_of(const struct send_op *op);
+
+/* So many bytes of it have left. */
+void epoll_rest_advance(struct epoll_rest *rest, struct send_op *op, size_t sent);
 
 /* A connection's error (status, -errno) is told once: what the send took is kept for the receive.
  */

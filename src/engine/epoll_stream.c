@@ -112,24 +112,31 @@ void epoll_try_read(struct epoll_engine *engine, struct receive_op *op)
 
 /* ---- send and write ---- */
 
-unsigned epoll_parts_left(const struct send_op *op, struct iovec **first)
+static void skip_empty(struct epoll_rest *rest)
 {
-    unsigned skipped = 0;
-    while (skipped < op->part_count && op->parts[skipped].iov_len == 0)
-        skipped++;
-    *first = op->parts + skipped;
-    return op->part_count - skipped;
+    while (rest->count > 0 && rest->part->iov_len == 0) {
+        rest->part++;
+        rest->count--;
+    }
 }
 
-void epoll_advance(struct send_op *op, struct iovec *part, size_t sent)
+struct epoll_rest epoll_rest_of(const struct send_op *op)
+{
+    struct epoll_rest rest = {op->parts, op->part_count};
+    skip_empty(&rest);
+    return rest;
+}
+
+void epoll_rest_advance(struct epoll_rest *rest, struct send_op *op, size_t sent)
 {
     op->transferred += sent;
     while (sent > 0) {
+        struct iovec *part = rest->part;
         size_t step = sent < part->iov_len ? sent : part->iov_len;
         part->iov_base = (char *)part->iov_base + step;
         part->iov_len -= step;
         sent -= step;
-        part++;
+        skip_empty(rest);
     }
 }
 
@@ -152,32 +159,32 @@ static ssize_t write_gently(int fd, const struct iovec *part)
     return write(fd, part->iov_base, part->iov_len < PIPE_BUF ? part->iov_len : PIPE_BUF);
 }
 
-static ssize_t transfer(struct send_op *op, struct iovec *parts, unsigned count)
+static ssize_t transfer(struct send_op *op, struct epoll_rest rest)
 {
     if (op->op.kind == OP_SEND)
-        return send_parts(op->op.fd, parts, count);
+        return send_parts(op->op.fd, rest.part, rest.count);
     enum write_mode mode = list_item(op, struct write_op, send)->mode;
     if (mode == WRITE_SOCKET)
-        return send_parts(op->op.fd, parts, count);
+        return send_parts(op->op.fd, rest.part, rest.count);
     if (op->op.phase & PHASE_GENTLE)
-        return write_gently(op->op.fd, parts);
-    return writev(op->op.fd, parts, (int)count);
+        return write_gently(op->op.fd, rest.part);
+    return writev(op->op.fd, rest.part, (int)rest.count);
 }
 
 /* Transfer until nothing is left (0), it would block (-EAGAIN), or it fails (-errno). A call that
  * takes nothing although there is something would never end: an I/O error. */
 static int transfer_all(struct send_op *op)
 {
-    struct iovec *first;
-    unsigned count;
-    while ((count = epoll_parts_left(op, &first)) > 0) {
-        ssize_t sent = transfer(op, first, count);
-        if (sent > 0)
-            epoll_advance(op, first, (size_t)sent);
-        else if (sent == 0)
+    struct epoll_rest rest = epoll_rest_of(op);
+    while (rest.count > 0) {
+        ssize_t sent = transfer(op, rest);
+        if (sent > 0) {
+            epoll_rest_advance(&rest, op, (size_t)sent);
+        } else if (sent == 0) {
             return -EIO;
-        else if (errno != EINTR)
+        } else if (errno != EINTR) {
             return -errno;
+        }
     }
     return 0;
 }

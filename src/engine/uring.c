@@ -164,6 +164,8 @@ static int uring_gather(struct epoll_engine *epoll, int64_t wait_ns)
     epoll->engine.now_ns = epoll_clock_ns();
     int told = tell_completions(engine);
     int events = tell_epoll(engine);
+    if (told > 0)
+        epoll->happened_ns = epoll->engine.now_ns;
     return events < 0 || events == EPOLL_EVENTS_MAX ? events : told;
 }
 

@@ -28,14 +28,14 @@ static void submit_receive(struct io_uring_sqe *submission, const struct op *op)
 static void submit_send(struct uring_engine *engine, struct io_uring_sqe *submission,
                         struct send_op *op)
 {
-    struct iovec *parts;
-    unsigned count = epoll_parts_left(op, &parts);
-    if (count == 1) {
-        io_uring_prep_send(submission, op->op.fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL);
+    struct epoll_rest rest = epoll_rest_of(op);
+    if (rest.count == 1) {
+        io_uring_prep_send(submission, op->op.fd, rest.part->iov_base, rest.part->iov_len,
+                           MSG_NOSIGNAL);
         return;
     }
     struct msghdr *message = &engine->messages[submission - engine->ring.sq.sqes];
-    *message = (struct msghdr){.msg_iov = parts, .msg_iovlen = count};
+    *message = (struct msghdr){.msg_iov = rest.part, .msg_iovlen = rest.count};
     io_uring_prep_sendmsg(submission, op->op.fd, message, MSG_NOSIGNAL);
 }
 
@@ -72,10 +72,9 @@ void uring_receive(struct engine *base, struct receive_op *op, int fd)
 
 bool uring_send(struct engine *base, struct send_op *op, int fd)
 {
-    struct iovec *first;
     op->transferred = 0;
     op->op.result = 0;
-    if (epoll_parts_left(op, &first) == 0)
+    if (epoll_rest_of(op).count == 0)
         return true;
     begin(uring_of(base), &op->op, OP_SEND, fd);
     return false;
@@ -141,12 +140,11 @@ static void complete_receive(struct uring_engine *engine, struct receive_op *op,
 /* A send that brought nothing, though there was something, would never end: an I/O error. */
 static void complete_send(struct uring_engine *engine, struct send_op *op, int result)
 {
-    struct iovec *first;
-    epoll_parts_left(op, &first);
+    struct epoll_rest rest = epoll_rest_of(op);
     if (result > 0)
-        epoll_advance(op, first, (size_t)result);
+        epoll_rest_advance(&rest, op, (size_t)result);
     if (result > 0 || result == -EINTR || result == -EAGAIN) {
-        if (epoll_parts_left(op, &first) > 0)
+        if (rest.count > 0)
             go_on(engine, &op->op);
         else
             epoll_finish(&engine->epoll, &op->op, (int64_t)op->transferred);

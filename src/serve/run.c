@@ -156,6 +156,8 @@ static struct engine *need_engine(gt_server *server)
     struct engine *engine = atomic_load(&server->engine);
     if (!engine)
         engine = engine_choose(server, &server->error);
+    if (engine)
+        engine->spin_ns = server->settings.spin_ns;
     atomic_store(&server->engine, engine);
     return engine;
 }
