@@ -19,9 +19,10 @@ int worker_open(struct worker *worker, struct gt_server *server, struct engine *
                 struct recorder *recorder, struct error *error)
 {
     *worker = (struct worker){
-        .server = server, .engine = engine, .recorder = recorder, .counters = &server->counters};
-    struct list *lists[] = {&worker->fresh, &worker->proven, &worker->ended,
-                            &worker->dirty, &worker->posts,  &worker->held};
+        .server = server, .engine = engine, .recorder = recorder, .limits = &server->limits};
+    worker->counters = &worker->counted;
+    struct list *lists[] = {&worker->listeners, &worker->fresh, &worker->proven, &worker->ended,
+                            &worker->dirty,     &worker->posts, &worker->held};
     for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
     pool_init(&worker->connections, sizeof(struct connection));
@@ -68,11 +69,6 @@ void worker_each(struct worker *worker, void (*visit)(struct connection *connect
 {
     each_in(&worker->fresh, visit);
     each_in(&worker->proven, visit);
-}
-
-bool worker_full(const struct worker *worker)
-{
-    return worker->connection_count >= worker->max_connections && list_empty(&worker->fresh);
 }
 
 /* ---- turns ---- */
@@ -150,11 +146,12 @@ int worker_record(struct worker *worker, struct gt_turn *turn, struct message *m
     return 0;
 }
 
-bool worker_lacks_room(const struct worker *worker)
+void worker_wake_others(struct worker *worker)
 {
-    if (worker->memory_bytes > worker->max_memory)
-        return true;
-    return worker->recorder && recorder_full(worker->recorder);
+    struct crew *crew = &worker->server->crew;
+    for (unsigned i = 0; i < crew->size; i++)
+        if (&crew->workers[i] != worker)
+            engine_wake(crew->workers[i].engine);
 }
 
 void worker_pause_intake(struct worker *worker)

@@ -92,7 +92,6 @@ static void test_letters_and_scopes(void **state)
         {"ipv6", '6', GT_SCOPE_LISTENER},
         {"verbose", 'v', GT_SCOPE_PROGRAM},
         {"exec", 'x', GT_SCOPE_LATER},
-        {"workers", 'j', GT_SCOPE_LATER},
         {"chroot", 0, GT_SCOPE_LATER},
         {"version", 'V', GT_SCOPE_PROGRAM},
     };
