@@ -100,17 +100,25 @@ static int share_listener(gt_server *server, struct listener *first, struct work
     return GT_DONE;
 }
 
+/* Datagrams of a socket that is one for all would be taken by whoever is quicker, and those of one
+ * sender out of their order: they are worker 0's. */
+static bool is_shared(const struct listening_socket *socket)
+{
+    return socket->type != SOCK_DGRAM || socket_multiplies(socket);
+}
+
 static int share_listeners(gt_server *server)
 {
     int status = GT_DONE;
     struct crew *crew = &server->crew;
     struct list *listeners = &crew->workers[0].listeners;
     list_splice(listeners, &server->listeners);
-    for (unsigned i = 1; i < crew->size; i++)
-        for (struct list *link = listeners->next; status == GT_DONE && link != listeners;
-             link = link->next)
-            status =
-                share_listener(server, list_item(link, struct listener, link), &crew->workers[i]);
+    for (struct list *link = listeners->next; link != listeners; link = link->next) {
+        struct listener *listener = list_item(link, struct listener, link);
+        bool shared = is_shared(&listener->socket);
+        for (unsigned i = 1; shared && status == GT_DONE && i < crew->size; i++)
+            status = share_listener(server, listener, &crew->workers[i]);
+    }
     return status;
 }
 
@@ -136,10 +144,11 @@ int crew_open(gt_server *server, unsigned size, struct engine *first)
 
 /* ---- orders ---- */
 
-/* The first failure of a worker stands. */
+/* The first failure of a worker stands. A write that is cancelled as the server leaves is not one
+ * of its own, and not one of the others who find the outlet broken. */
 static void note_failure(struct worker *worker, const struct error *error)
 {
-    if (atomic_load(&worker->failed))
+    if (atomic_load(&worker->failed) || error->number == ECANCELED)
         return;
     worker->failure = *error;
     atomic_store(&worker->failed, true);

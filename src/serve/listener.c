@@ -1,11 +1,11 @@
 /* listener.c: accepting, pausing, stopping.
  *
  * The happy path: accept brings a descriptor, somebody gives way if there is no place, a connection
- * opens. Accepting stops with the last place, but several workers may be after that one: whoever
- * comes too late keeps what it has accepted as a guest, as the kernel's queue would. When
+ * opens. One worker stops accepting with the last place. Several accept one more: it waits as a
+ * guest, as it would in the kernel's queue, but so that the others know that somebody waits. When
  * descriptors or memory are out accepting would fail as fast as it is tried: it pauses for 100 ms,
- * told once until it has worked again. A listener that stops cancels its accept first and closes
- * the socket when the engine has let go of it. */
+ * told once, whichever listener it was, until it has worked again. A listener that stops cancels
+ * its accept first and closes the socket when the engine has let go of it. */
 #include "serve/listener.h"
 
 #include "serve/post.h"
@@ -81,7 +81,7 @@ static void pause_for_want(struct listener *listener, int number)
     listener->paused = LISTENER_EXHAUSTED;
     engine_cancel(worker->engine, &listener->accept.op);
     engine_timer_set(worker->engine, &listener->retry, worker->engine->now_ns + RETRY_NS);
-    if (!listener->told)
+    if (!listener->told && !atomic_exchange(&worker->server->want_told, true))
         tell(worker->server, GT_EVENT_PAUSED, GT_WARNING,
              (struct event_origin){.listener = listener},
              "cannot accept connections for now: %s; trying again",
@@ -89,8 +89,13 @@ static void pause_for_want(struct listener *listener, int number)
     listener->told = true;
 }
 
-/* A place for one more connection. At max-connections the one open longest without ever completing
- * a message gives way. */
+/* The connection open longest without ever completing a message gives way. */
+static void give_way(struct worker *worker)
+{
+    connection_end(list_item(worker->fresh.next, struct connection, link), REASON_GAVE_WAY);
+}
+
+/* A place for one more connection: at max-connections one gives way. */
 static bool find_place(struct worker *worker)
 {
     if (worker_take_place(worker))
@@ -98,8 +103,14 @@ static bool find_place(struct worker *worker)
     if (list_empty(&worker->fresh))
         return false;
     worker_take_over_place(worker);
-    connection_end(list_item(worker->fresh.next, struct connection, link), REASON_GAVE_WAY);
+    give_way(worker);
     return true;
+}
+
+void listener_make_way(struct worker *worker)
+{
+    if (worker_gives_way(worker))
+        give_way(worker);
 }
 
 /* A connection that has its place. */
@@ -123,6 +134,7 @@ static void receive_guest(struct listener *listener, int fd)
     }
     *guest = (struct guest){.fd = fd, .peer = listener->accept.peer};
     list_append(&listener->guests, &guest->link);
+    listener->worker->guest_count++;
     listener_pause(listener);
 }
 
@@ -130,6 +142,7 @@ static struct guest take_guest(struct listener *listener)
 {
     struct guest *taken = list_item(list_take(&listener->guests), struct guest, link);
     struct guest guest = *taken;
+    listener->worker->guest_count--;
     free(taken);
     return guest;
 }
@@ -140,22 +153,26 @@ static void turn_guests_away(struct listener *listener)
         engine_close(listener->worker->engine, take_guest(listener).fd, false);
 }
 
-void listener_resume(struct listener *listener)
+static void admit_guests(struct listener *listener)
 {
-    if (listener->paused != LISTENER_FULL)
-        return;
     while (!list_empty(&listener->guests) && find_place(listener->worker)) {
         struct guest guest = take_guest(listener);
         open_connection(listener, guest.fd, &guest.peer);
     }
-    if (list_empty(&listener->guests) && !worker_full(listener->worker))
+}
+
+void listener_resume(struct listener *listener)
+{
+    admit_guests(listener);
+    if (listener->paused == LISTENER_FULL && list_empty(&listener->guests) &&
+        !worker_full(listener->worker))
         run(listener);
 }
 
 static void accepted(struct listener *listener, int fd)
 {
     struct worker *worker = listener->worker;
-    if (listener->told)
+    if (listener->told && atomic_exchange(&worker->server->want_told, false))
         tell(worker->server, GT_EVENT_RESUMED, GT_NOTICE,
              (struct event_origin){.listener = listener}, "accepts connections again");
     listener->told = false;

@@ -1,8 +1,8 @@
 /* listener.h: an open listening socket, and the accepting of connections; datagrams are its post's.
  *
  * Accepting pauses at max-connections when nobody can give way, and for a moment when descriptors
- * or memory are out: told once, never spinning. Who was accepted before it was known that another
- * worker has taken the last place is a guest: nobody reads from it until there is a place. */
+ * or memory are out: told once, never spinning. Where there are several workers, one that finds no
+ * place keeps whom it has accepted as a guest: nobody reads from it until there is one. */
 #ifndef SERVE_LISTENER_H
 #define SERVE_LISTENER_H
 
@@ -47,6 +47,9 @@ void listener_start(struct listener *listener, struct worker *worker);
 /* There is no place for more connections; and there is one again: for guests, then for others. */
 void listener_pause(struct listener *listener);
 void listener_resume(struct listener *listener);
+
+/* Let a connection of this worker give way where a guest of another one waits for its place. */
+void listener_make_way(struct worker *worker);
 
 /* Accept no more. True once it is closed; else ask again after a pass. */
 bool listener_stop(struct listener *listener);

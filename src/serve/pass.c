@@ -293,6 +293,7 @@ static void finish_further(struct worker *worker)
 /* Accept as long as there is a place, or somebody who could give way. */
 static void adjust_listeners(struct worker *worker)
 {
+    listener_make_way(worker);
     struct list *listeners = &worker->listeners;
     for (struct list *link = listeners->next; link != listeners; link = link->next) {
         struct listener *listener = list_item(link, struct listener, link);

@@ -47,7 +47,8 @@ struct gt_server {
     atomic_uint stops;             /* how often gt_stop was called */
     unsigned stops_seen;           /* by worker 0's thread */
     struct timer timeout;
-    bool failed; /* error holds why */
+    atomic_bool want_told; /* that accepting has to pause for want of descriptors or memory */
+    bool failed;           /* error holds why */
     bool timed_out;
     bool drained;         /* stopped before its goal */
     bool abandoned;       /* left at once */

@@ -41,11 +41,12 @@ struct listening_socket {
 int sockets_open(const struct address *address, const struct settings *settings,
                  struct listening_socket *sockets, unsigned *count, struct error *error);
 
-/* Another socket for what first is open for, so that another worker takes a part of what comes,
- * each connection and each UDP sender always the same worker's. For a socket of the system's
- * network that was opened here: one more on the same address and port, listening with this backlog;
- * else the same socket under another descriptor, from which whoever is quicker takes. Its file, if
- * it has one, stays first's to remove. GT_DONE; GT_FAILED with a sentence and nothing opened. */
+/* Another socket for what first is open for, so that another worker takes a part of what comes.
+ * Where it multiplies (TCP and UDP, opened here): one more on the same address and port, listening
+ * with this backlog; each connection, and each sender's datagrams, come to one of them. Else the
+ * same socket under another descriptor, from which whoever is quicker takes. Its file, if it has
+ * one, stays first's to remove. GT_DONE; GT_FAILED with a sentence and nothing opened. */
+bool socket_multiplies(const struct listening_socket *socket);
 int socket_share(struct listening_socket *first, int backlog, struct listening_socket *other,
                  struct error *error);
 

@@ -13,9 +13,9 @@
  * socket finds the port taken), and none of another user; and one of the same user could have taken
  * our descriptors as well (pidfd_getfd(2)).
  *
- * Unix sockets, and what was handed in, are not multiplied: their owner has made one, with one
- * queue. Each worker gets a descriptor of its own for it, to wait for and to close. All of them are
- * woken by what comes, and one takes it.
+ * Unix sockets, and what was handed in, are not multiplied: there is one, with one queue. Each
+ * worker gets a descriptor of its own for it, to wait for and to close. All of them are woken by a
+ * connection, and one takes it: waking one only would lose it where that one has to pause.
  *
  * Failing: no descriptor is left; or somebody has bound the port in a way that was no hindrance
  * before. */
@@ -90,10 +90,15 @@ static int duplicate(int fd)
     return another < 0 ? -errno : another;
 }
 
+bool socket_multiplies(const struct listening_socket *socket)
+{
+    return socket->family != AF_UNIX && !socket->handed;
+}
+
 int socket_share(struct listening_socket *first, int backlog, struct listening_socket *other,
                  struct error *error)
 {
-    bool multiplied = first->family != AF_UNIX && !first->handed;
+    bool multiplied = socket_multiplies(first);
     int fd = multiplied ? open_another(first, backlog) : duplicate(first->fd);
     if (fd < 0)
         return error_errno(error, -fd, "cannot listen on %s for several workers", first->name);

@@ -53,7 +53,7 @@ struct worker {
     bool reply_lost;           /* in a one-shot: the reply could not be delivered */
     bool abandoned;            /* everything was given up */
     bool drained;              /* its queues are empty: it waits until those of all are */
-    bool waits_for_place;      /* counted among the limits' full_workers */
+    bool waits_for_place;      /* counted among the limits' hosts */
     bool wants_memory;         /* counted among those who want memory */
     uint8_t finish_reason;     /* enum reason: why its connections are closed */
     unsigned unfinished;       /* connections that drain-timeout cut off */
@@ -66,6 +66,7 @@ struct worker {
     struct list held;          /* turns that wait for the recorder, in order */
     unsigned connection_count; /* open, closing, lingering */
     unsigned ended_count;      /* ended, their descriptors still open */
+    unsigned guest_count;      /* of its listeners */
     unsigned exchange_count;   /* datagrams whose reply has not left */
     size_t memory_bytes;       /* unfinished messages and waiting replies */
     size_t memory_granted;     /* how much of max-memory it may use without asking */
@@ -148,11 +149,15 @@ void worker_take_over_place(struct worker *worker);
 /* A connection has ended. */
 void worker_give_place(struct worker *worker);
 
-/* Whether there is no place for one more, and no connection of its own that could give way. */
+/* Whether there is no place for one more, and nobody who could give way: no more are accepted.
+ * Where there are others it never is: one more is accepted, as a guest, so that they know. */
 bool worker_full(const struct worker *worker);
 
-/* At the end of a pass: while it is full it is woken when a place has become free. */
+/* At the end of a pass: where there are guests a place is wanted, and it is woken for it. */
 void worker_wait_for_place(struct worker *worker);
+
+/* Whether one of its connections has to give way for a guest of another worker. */
+bool worker_gives_way(struct worker *worker);
 
 /* Whether the recorder is full, or max-memory is used up. */
 bool worker_lacks_room(struct worker *worker);

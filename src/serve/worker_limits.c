@@ -1,9 +1,11 @@
 /* worker_limits.c: a worker and the limits that it shares with the others.
  *
- * Places. Who finds none free may take that of its own oldest connection without a message, which
- * ends; where there is none the worker waits, counted in full_workers, and is woken when a
- * connection of any worker ends. Whoever waits looks once more after it has been counted: either it
- * sees the place, or who gave the place sees that somebody waits.
+ * Places. Who finds none free takes that of its own oldest connection without a message, which
+ * ends. Where it has none it keeps the newcomer as a guest (listener.c) and wants a place: the
+ * first of the others that has such a connection lets it go. A host is woken when a connection of
+ * any worker ends; after it has been counted it looks once more: either it sees the place, or
+ * whoever gave the place sees that there is a host. A worker that is alone needs no guests: it
+ * knows when it is full, and newcomers stay in the kernel's queue.
  *
  * Memory. A worker whose need passes what it was granted asks for more. Where nothing is left, a
  * worker over its share (an even part of all) has to let a connection go, as one alone would; one
@@ -27,10 +29,14 @@ void limits_open(struct limits *limits, unsigned workers, unsigned max_connectio
 
 /* ---- places ---- */
 
+static bool all_taken(const struct worker *worker)
+{
+    return atomic_load(&worker->limits->connections) >= worker->limits->max_connections;
+}
+
 bool worker_full(const struct worker *worker)
 {
-    return atomic_load(&worker->limits->connections) >= worker->limits->max_connections &&
-           list_empty(&worker->fresh);
+    return worker->limits->workers == 1 && all_taken(worker) && list_empty(&worker->fresh);
 }
 
 bool worker_take_place(struct worker *worker)
@@ -52,21 +58,32 @@ void worker_give_place(struct worker *worker)
 {
     struct limits *limits = worker->limits;
     atomic_fetch_sub(&limits->connections, 1);
-    if (atomic_load(&limits->full_workers) > 0)
+    if (atomic_load(&limits->hosts) > 0)
         worker_wake_others(worker);
 }
 
 void worker_wait_for_place(struct worker *worker)
 {
-    bool full = worker_full(worker);
-    if (full == worker->waits_for_place)
+    struct limits *limits = worker->limits;
+    bool waits = worker->guest_count > 0;
+    if (waits && !worker->waits_for_place)
+        atomic_fetch_add(&limits->hosts, 1);
+    if (!waits && worker->waits_for_place)
+        atomic_fetch_sub(&limits->hosts, 1);
+    worker->waits_for_place = waits;
+    if (!waits)
         return;
-    worker->waits_for_place = full;
-    if (full)
-        atomic_fetch_add(&worker->limits->full_workers, 1);
-    else
-        atomic_fetch_sub(&worker->limits->full_workers, 1);
-    worker->more |= full && !worker_full(worker);
+    worker->more |= !all_taken(worker);
+    if (!atomic_exchange(&limits->place_wanted, true))
+        worker_wake_others(worker);
+}
+
+bool worker_gives_way(struct worker *worker)
+{
+    struct limits *limits = worker->limits;
+    return limits->workers > 1 && atomic_load(&limits->place_wanted) &&
+           !list_empty(&worker->fresh) && all_taken(worker) &&
+           atomic_exchange(&limits->place_wanted, false);
 }
 
 /* ---- memory ---- */
@@ -168,7 +185,7 @@ void worker_offer_memory(struct worker *worker)
 void worker_leave_limits(struct worker *worker)
 {
     if (worker->waits_for_place)
-        atomic_fetch_sub(&worker->limits->full_workers, 1);
+        atomic_fetch_sub(&worker->limits->hosts, 1);
     worker->waits_for_place = false;
     want_memory(worker, false);
     give_memory_back(worker, 0);
