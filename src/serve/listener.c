@@ -155,7 +155,8 @@ static void turn_guests_away(struct listener *listener)
 
 static void admit_guests(struct listener *listener)
 {
-    while (!list_empty(&listener->guests) && find_place(listener->worker)) {
+    bool unwanted = listener->closing || listener->worker->phase >= WORKER_FINISHING;
+    while (!unwanted && !list_empty(&listener->guests) && find_place(listener->worker)) {
         struct guest guest = take_guest(listener);
         open_connection(listener, guest.fd, &guest.peer);
     }
