@@ -152,6 +152,7 @@ static void note_failure(struct worker *worker, const struct error *error)
         return;
     worker->failure = *error;
     atomic_store(&worker->failed, true);
+    atomic_store(&worker->server->crew.failed, true);
     engine_wake(worker->server->crew.workers[0].engine);
 }
 

@@ -33,6 +33,7 @@ struct crew {
     unsigned started;       /* threads to wait for at the end */
     atomic_uint running;    /* threads whose worker is not over */
     atomic_uint order;      /* enum crew_order */
+    atomic_bool failed;     /* a worker has failed: see its failure */
     atomic_uint drained;    /* workers whose queues are empty */
     pthread_mutex_t lock;   /* of the gate, where threads wait until all of them are there */
     pthread_cond_t opened;
@@ -60,7 +61,8 @@ int crew_pass(struct worker *worker, int64_t wait_ns);
 /* Worker 0's thread: give an order, unless there is one that outdoes it. */
 void crew_give_order(struct gt_server *server, enum crew_order order);
 
-/* Worker 0's thread: the first worker's failure that is found, or NULL. */
+/* Worker 0's thread, when failed is set: the failure of the first worker that is found to have one.
+ */
 const struct error *crew_failure(const struct gt_server *server);
 
 /* Worker 0's thread: whether all are over. crew_join waits until their threads are too: after that

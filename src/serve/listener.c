@@ -68,10 +68,11 @@ void listener_pause(struct listener *listener)
     engine_cancel(listener->worker->engine, &listener->accept.op);
 }
 
+/* It is resumed when the pass ends. */
 static void retry(struct timer *timer, int64_t now_ns)
 {
     (void)now_ns;
-    run(list_item(timer, struct listener, retry));
+    list_item(timer, struct listener, retry)->paused = LISTENER_FULL;
 }
 
 static void pause_for_want(struct listener *listener, int number)

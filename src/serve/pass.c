@@ -53,6 +53,8 @@ static size_t leaving_bytes(const struct worker *worker)
  */
 static void relieve_memory(struct worker *worker)
 {
+    if (worker->alone && worker->memory_bytes <= worker->memory_granted)
+        return;
     size_t most_allowed = worker_settle_memory(worker);
     if (worker->memory_bytes <= most_allowed)
         return;
@@ -293,7 +295,6 @@ static void finish_further(struct worker *worker)
 /* Accept as long as there is a place, or somebody who could give way. */
 static void adjust_listeners(struct worker *worker)
 {
-    listener_make_way(worker);
     struct list *listeners = &worker->listeners;
     for (struct list *link = listeners->next; link != listeners; link = link->next) {
         struct listener *listener = list_item(link, struct listener, link);
@@ -301,9 +302,16 @@ static void adjust_listeners(struct worker *worker)
             post_go_on(listener->post);
         else if (worker_full(worker))
             listener_pause(listener);
-        else
+        else if (listener->paused != LISTENER_RUNS)
             listener_resume(listener);
     }
+}
+
+/* What others lack that it can do without, and what it lacks itself. */
+static void consider_others(struct worker *worker)
+{
+    worker_offer_memory(worker);
+    listener_make_way(worker);
     worker_wait_for_place(worker);
 }
 
@@ -350,12 +358,13 @@ static void finish_pass(struct worker *worker)
     adapt_intake(worker);
     see_goal(worker);
     reap(worker);
-    worker_offer_memory(worker);
     publish(worker);
     bool uncommitted =
         worker->recorder && !worker->recording_failed && worker->committed != worker->sequence;
     worker->more = uncommitted || !list_empty(&worker->dirty) || !list_empty(&worker->posts);
     adjust_listeners(worker);
+    if (!worker->alone)
+        consider_others(worker);
     if (worker->phase == WORKER_DRAINING)
         drain_further(worker);
     if (worker->phase == WORKER_FINISHING)

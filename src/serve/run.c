@@ -27,9 +27,8 @@ int server_step(gt_server *server, int64_t wait_ns)
 {
     struct worker *first = &server->crew.workers[0];
     int result = crew_pass(first, asked_for_something(server) ? 0 : wait_ns);
-    const struct error *failure = crew_failure(server);
-    if (failure)
-        server_fail(server, failure);
+    if (atomic_load(&server->crew.failed))
+        server_fail(server, crew_failure(server));
     server_obey_stops(server);
     answer_counters(server);
     return result;
@@ -37,7 +36,8 @@ int server_step(gt_server *server, int64_t wait_ns)
 
 bool server_over(const gt_server *server)
 {
-    return server->crew.size == 0 || crew_over(server);
+    const struct crew *crew = &server->crew;
+    return crew->size == 0 || (worker_over(&crew->workers[0]) && crew_over(server));
 }
 
 /* What is left of a run that was not seen to its end. */

@@ -21,6 +21,7 @@ int worker_open(struct worker *worker, struct gt_server *server, struct engine *
     *worker = (struct worker){
         .server = server, .engine = engine, .recorder = recorder, .limits = &server->limits};
     worker->counters = &worker->counted;
+    worker->alone = server->limits.workers == 1;
     struct list *lists[] = {&worker->listeners, &worker->fresh, &worker->proven, &worker->ended,
                             &worker->dirty,     &worker->posts, &worker->held};
     for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)

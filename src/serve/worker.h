@@ -52,6 +52,7 @@ struct worker {
     bool more;                 /* something is left to do without waiting */
     bool reply_lost;           /* in a one-shot: the reply could not be delivered */
     bool abandoned;            /* everything was given up */
+    bool alone;                /* there is no other worker */
     bool drained;              /* its queues are empty: it waits until those of all are */
     bool waits_for_place;      /* counted among the limits' hosts */
     bool wants_memory;         /* counted among those who want memory */
@@ -151,7 +152,11 @@ void worker_give_place(struct worker *worker);
 
 /* Whether there is no place for one more, and nobody who could give way: no more are accepted.
  * Where there are others it never is: one more is accepted, as a guest, so that they know. */
-bool worker_full(const struct worker *worker);
+static inline bool worker_full(const struct worker *worker)
+{
+    return worker->alone && worker->connection_count >= worker->limits->max_connections &&
+           list_empty(&worker->fresh);
+}
 
 /* At the end of a pass: where there are guests a place is wanted, and it is woken for it. */
 void worker_wait_for_place(struct worker *worker);

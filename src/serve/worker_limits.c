@@ -20,10 +20,12 @@ void limits_open(struct limits *limits, unsigned workers, unsigned max_connectio
                  size_t max_memory)
 {
     size_t chunk = max_memory / (16 * (size_t)workers);
+    if (chunk > CHUNK_MOST)
+        chunk = CHUNK_MOST;
     *limits = (struct limits){.workers = workers,
                               .max_connections = max_connections,
                               .max_memory = max_memory,
-                              .chunk = chunk < CHUNK_MOST ? chunk + 1 : CHUNK_MOST};
+                              .chunk = workers == 1 ? max_memory : chunk};
     atomic_store(&limits->memory_left, max_memory);
 }
 
@@ -32,11 +34,6 @@ void limits_open(struct limits *limits, unsigned workers, unsigned max_connectio
 static bool all_taken(const struct worker *worker)
 {
     return atomic_load(&worker->limits->connections) >= worker->limits->max_connections;
-}
-
-bool worker_full(const struct worker *worker)
-{
-    return worker->limits->workers == 1 && all_taken(worker) && list_empty(&worker->fresh);
 }
 
 bool worker_take_place(struct worker *worker)
@@ -81,8 +78,7 @@ void worker_wait_for_place(struct worker *worker)
 bool worker_gives_way(struct worker *worker)
 {
     struct limits *limits = worker->limits;
-    return limits->workers > 1 && atomic_load(&limits->place_wanted) &&
-           !list_empty(&worker->fresh) && all_taken(worker) &&
+    return atomic_load(&limits->place_wanted) && !list_empty(&worker->fresh) && all_taken(worker) &&
            atomic_exchange(&limits->place_wanted, false);
 }
 
@@ -164,8 +160,6 @@ size_t worker_settle_memory(struct worker *worker)
     const struct limits *limits = worker->limits;
     if (worker->memory_bytes > worker->memory_granted && !ask_memory(worker))
         return go_short(worker);
-    if (limits->workers == 1)
-        return SIZE_MAX;
     want_memory(worker, false);
     if (atomic_load(&limits->memory_wanted) > 0)
         return help_others(worker);
@@ -176,7 +170,7 @@ size_t worker_settle_memory(struct worker *worker)
 
 void worker_offer_memory(struct worker *worker)
 {
-    if (worker->limits->workers > 1 && atomic_load(&worker->limits->memory_wanted) > 0)
+    if (atomic_load(&worker->limits->memory_wanted) > 0)
         give_memory_back(worker, 0);
 }
 
