@@ -22,8 +22,8 @@
  * Workers: gt_set(server, "workers", "4") has gt_run serve with four threads, its own and three
  * more, which block all signals. A connection belongs to the worker that accepted it: all callbacks
  * about it and its messages run on that worker's thread, at the same time as those of other
- * workers, and "the server's thread" below is that one. Events are told one at a time, under a lock,
- * from whichever thread. "count" and the limits are exact for all workers together; but the
+ * workers, and "the server's thread" below is that one. Events are told one at a time, under a
+ * lock, from whichever thread. "count" and the limits are exact for all workers together; but the
  * connection open longest without ever completing a message, which gives way at "max-connections",
  * is the longest of one worker.
  *
@@ -116,7 +116,8 @@ GT_PUBLIC int gt_step(gt_server *server);
 
 /* A descriptor that is readable (POLLIN) when gt_step has something to do; the same one until
  * gt_free. Only poll it: reading, writing and closing are the library's. -1 with gt_error when
- * there is none: the engine cannot be opened, or "workers" is not 1. May be called before the first gt_step. */
+ * there is none: the engine cannot be opened, or "workers" is not 1. May be called before the first
+ * gt_step. */
 GT_PUBLIC int gt_fd(gt_server *server);
 
 /* After how many milliseconds to call gt_step even if gt_fd is not readable: 0: now; -1: no need

@@ -311,8 +311,8 @@ static void adjust_listeners(struct worker *worker)
 static void consider_others(struct worker *worker)
 {
     worker_offer_memory(worker);
-    listener_make_way(worker);
     worker_wait_for_place(worker);
+    listener_make_way(worker);
 }
 
 /* ---- the pass ---- */

@@ -59,26 +59,43 @@ void worker_give_place(struct worker *worker)
         worker_wake_others(worker);
 }
 
-void worker_wait_for_place(struct worker *worker)
+static void want_place(struct worker *worker)
+{
+    if (!atomic_exchange(&worker->limits->place_wanted, true))
+        worker_wake_others(worker);
+}
+
+/* The last host takes the wish with it; unless another has come in the meantime. */
+static void stop_waiting(struct worker *worker)
 {
     struct limits *limits = worker->limits;
+    worker->waits_for_place = false;
+    if (atomic_fetch_sub(&limits->hosts, 1) > 1)
+        return;
+    atomic_store(&limits->place_wanted, false);
+    if (atomic_load(&limits->hosts) > 0)
+        want_place(worker);
+}
+
+void worker_wait_for_place(struct worker *worker)
+{
     bool waits = worker->guest_count > 0;
-    if (waits && !worker->waits_for_place)
-        atomic_fetch_add(&limits->hosts, 1);
     if (!waits && worker->waits_for_place)
-        atomic_fetch_sub(&limits->hosts, 1);
-    worker->waits_for_place = waits;
+        stop_waiting(worker);
     if (!waits)
         return;
+    if (!worker->waits_for_place)
+        atomic_fetch_add(&worker->limits->hosts, 1);
+    worker->waits_for_place = true;
     worker->more |= !all_taken(worker);
-    if (!atomic_exchange(&limits->place_wanted, true))
-        worker_wake_others(worker);
+    want_place(worker);
 }
 
 bool worker_gives_way(struct worker *worker)
 {
     struct limits *limits = worker->limits;
-    return atomic_load(&limits->place_wanted) && !list_empty(&worker->fresh) && all_taken(worker) &&
+    bool others_wait = atomic_load(&limits->hosts) > (unsigned)worker->waits_for_place;
+    return others_wait && !list_empty(&worker->fresh) && all_taken(worker) &&
            atomic_exchange(&limits->place_wanted, false);
 }
 
@@ -179,8 +196,7 @@ void worker_offer_memory(struct worker *worker)
 void worker_leave_limits(struct worker *worker)
 {
     if (worker->waits_for_place)
-        atomic_fetch_sub(&worker->limits->hosts, 1);
-    worker->waits_for_place = false;
+        stop_waiting(worker);
     want_memory(worker, false);
     give_memory_back(worker, 0);
 }

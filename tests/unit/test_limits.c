@@ -126,6 +126,17 @@ static void one_gives_way_for_one_guest(void **state)
     assert_false(worker_gives_way(&office->workers[0]));
     worker_wait_for_place(&office->workers[1]); /* somebody else has taken it: once more */
     assert_true(worker_gives_way(&office->workers[0]));
+    worker_wait_for_place(&office->workers[1]);
+    office->workers[1].guest_count = 0; /* let in, while somebody was still asked to give way */
+    worker_wait_for_place(&office->workers[1]);
+    assert_false(worker_gives_way(&office->workers[0]));
+    unsigned woken = office->sleepers[0].woken;
+    office->workers[1].guest_count = 1; /* another one: the others are to know again */
+    worker_wait_for_place(&office->workers[1]);
+    assert_int_equal(office->sleepers[0].woken, woken + 1);
+    list_append(&office->workers[1].fresh, &office->connections[1].link);
+    assert_false(worker_gives_way(&office->workers[1])); /* not for its own guest */
+    list_remove(&office->connections[1].link);
     list_remove(&office->connections[0].link);
     close_office(office);
 }
@@ -136,6 +147,7 @@ static void a_worker_alone_knows_when_it_is_full(void **state)
     struct office *office = open_office(1, 1, KIB);
     assert_false(worker_full(&office->workers[0]));
     assert_true(worker_take_place(&office->workers[0]));
+    office->workers[0].connection_count = 1;
     assert_true(worker_full(&office->workers[0]));
     list_append(&office->workers[0].fresh, &office->connections[0].link);
     assert_false(worker_full(&office->workers[0]));
