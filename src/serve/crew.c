@@ -15,6 +15,7 @@
  * Signals are for the thread that runs the server, or whichever the application has: the others
  * block all of them. */
 #include "serve/answer.h"
+#include "serve/engine_choice.h"
 #include "serve/pass.h"
 #include "serve/server.h"
 #include "serve/socket.h"
@@ -66,7 +67,7 @@ static int open_worker(gt_server *server, struct engine *given, bool alone)
     struct recorder *recorder = NULL;
     struct engine *engine = given;
     if (!engine)
-        engine = engine_create(server->settings.engine, &server->error);
+        engine = engine_choose_alike(server, crew->workers[0].engine, &server->error);
     if (!engine)
         return server->error.status;
     int status = make_recorder(server, engine, given != NULL, alone, &recorder);

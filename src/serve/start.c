@@ -7,10 +7,11 @@
 #include "base/units.h"
 #include "guard/descriptors.h"
 #include "guard/ready.h"
+#include "serve/engine_choice.h"
 #include "serve/server.h"
 
-/* Descriptors of a worker that are not connections: its engine, its listeners, guests, who has just
- * given way; of the first also the standard ones, the outlet, a few to spare. */
+/* Descriptors of a worker that are neither connections nor listeners: its engine, guests, who has
+ * just given way; of the first also the standard ones, the outlet, a few to spare. */
 #define DESCRIPTORS_KEPT 32
 
 #define MOST_CONNECTIONS 10000
@@ -48,7 +49,9 @@ struct engine *server_need_engine(gt_server *server)
 {
     struct engine *engine = atomic_load(&server->engine);
     if (!engine)
-        engine = engine_create(server->settings.engine, &server->error);
+        engine = engine_choose(server, &server->error);
+    if (engine)
+        engine->spin_ns = server->settings.spin_ns;
     atomic_store(&server->engine, engine);
     return engine;
 }
@@ -61,14 +64,22 @@ static unsigned count_workers(const gt_server *server, bool simulated)
     return server->settings.workers == 0 ? crew_size_auto() : (unsigned)server->settings.workers;
 }
 
+/* What the limit of open files leaves for connections; at least one. */
+static int64_t descriptors_left(const gt_server *server, unsigned workers)
+{
+    int64_t kept_each = DESCRIPTORS_KEPT;
+    const struct list *listeners = &server->listeners;
+    for (const struct list *link = listeners->next; link != listeners; link = link->next)
+        kept_each++;
+    int64_t left = descriptors_raise() - kept_each * workers;
+    return left > 1 ? left : 1;
+}
+
 /* How many connections there may be: what was asked for, if the descriptors suffice. */
 static int limit(gt_server *server, unsigned workers, bool simulated)
 {
     int64_t asked = server->settings.max_connections;
-    int64_t kept = (int64_t)DESCRIPTORS_KEPT * workers;
-    int64_t most = simulated ? MOST_CONNECTIONS : descriptors_raise() - kept;
-    if (most < 1)
-        most = 1;
+    int64_t most = simulated ? MOST_CONNECTIONS : descriptors_left(server, workers);
     if (asked > most)
         return error_set(&server->error, GT_FAILED,
                          "--max-connections %lld: the limit of open files allows %lld; raise it "
@@ -107,10 +118,11 @@ static void tell_limits(gt_server *server)
     units_size_words(messages, sizeof messages, (int64_t)limits->max_memory);
     units_size_words(connections, sizeof connections, (int64_t)(each * limits->max_connections));
     tell(server, GT_EVENT_NOTE, GT_DETAIL, nobody,
-         "at most %u connections, %s for them, and %s for unfinished messages and waiting replies",
-         limits->max_connections, connections, messages);
-    if (limits->workers > 1)
-        tell(server, GT_EVENT_NOTE, GT_DETAIL, nobody, "%u workers", limits->workers);
+         "%u worker%s, engine %s; at most %u connections, %s for them, and %s for unfinished "
+         "messages and waiting replies",
+         limits->workers, limits->workers == 1 ? "" : "s",
+         server->crew.workers[0].engine->table->name, limits->max_connections, connections,
+         messages);
 }
 
 /* ---- starting ---- */

@@ -101,8 +101,8 @@ bool worker_gives_way(struct worker *worker)
 
 /* ---- memory ---- */
 
-/* Be granted what is lacking, and a chunk if there is one: false where not even that is left. */
-static bool ask_memory(struct worker *worker)
+/* What is lacking, and a chunk if there is one. */
+bool worker_ask_memory(struct worker *worker)
 {
     struct limits *limits = worker->limits;
     size_t lacking = worker->memory_bytes - worker->memory_granted;
@@ -141,13 +141,6 @@ static bool give_memory_back(struct worker *worker, size_t keep)
     return true;
 }
 
-bool worker_lacks_room(struct worker *worker)
-{
-    if (worker->memory_bytes > worker->memory_granted && !ask_memory(worker))
-        return true;
-    return worker->recorder && recorder_full(worker->recorder);
-}
-
 /* What is left is not enough. */
 static size_t go_short(struct worker *worker)
 {
@@ -155,7 +148,7 @@ static size_t go_short(struct worker *worker)
     if (worker->memory_bytes > share)
         return share > worker->memory_granted ? share : worker->memory_granted;
     want_memory(worker, true);
-    if (ask_memory(worker)) /* given back before it was known that somebody wants it */
+    if (worker_ask_memory(worker)) /* given back before it was known that somebody wants it */
         want_memory(worker, false);
     else
         worker_wake_others(worker);
@@ -175,7 +168,7 @@ static size_t help_others(struct worker *worker)
 size_t worker_settle_memory(struct worker *worker)
 {
     const struct limits *limits = worker->limits;
-    if (worker->memory_bytes > worker->memory_granted && !ask_memory(worker))
+    if (worker->memory_bytes > worker->memory_granted && !worker_ask_memory(worker))
         return go_short(worker);
     want_memory(worker, false);
     if (atomic_load(&limits->memory_wanted) > 0)

@@ -15,6 +15,7 @@
 static const char beginning[] =
     "Usage: goodtalk [OPTION]... [ADDRESS]...\n"
     "       goodtalk send [OPTION]... ADDRESS [MESSAGE]...   (goodtalk send --help)\n"
+    "       goodtalk bench [OPTION]... ADDRESS [MESSAGE]     (goodtalk bench --help)\n"
     "Listen on a socket, receive a message, show it and reply: once, or with -k for\n"
     "as long as you like. Without arguments: port 9999, one message, done.\n"
     "\n"
@@ -114,7 +115,7 @@ int help_append(struct bytes *to, const struct help *help)
     return result ? result : bytes_format(to, "%s", help->ending);
 }
 
-static int print(struct slice text, struct error *error)
+int help_write(struct slice text, struct error *error)
 {
     while (text.size > 0) {
         ssize_t written = write(STDOUT_FILENO, text.data, text.size);
@@ -129,7 +130,7 @@ static int print(struct slice text, struct error *error)
 int help_print(const struct help *help, struct error *error)
 {
     struct bytes text = {0};
-    int status = help_append(&text, help) == 0 ? print(bytes_slice(&text), error)
+    int status = help_append(&text, help) == 0 ? help_write(bytes_slice(&text), error)
                                                : error_set(error, GT_FAILED, "out of memory");
     bytes_free(&text);
     return status;
@@ -139,5 +140,5 @@ int help_print_version(struct error *error)
 {
     char text[64];
     snprintf(text, sizeof text, "goodtalk %s\n", gt_version());
-    return print(slice_of_text(text), error);
+    return help_write(slice_of_text(text), error);
 }

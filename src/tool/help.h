@@ -25,4 +25,7 @@ int help_append(struct bytes *to, const struct help *help);
 int help_print(const struct help *help, struct error *error);
 int help_print_version(struct error *error);
 
+/* Write text to standard output: GT_DONE; GT_FAILED with the reason. */
+int help_write(struct slice text, struct error *error);
+
 #endif

@@ -5,6 +5,7 @@
  * (enum gt_status). A run that ended by a signal before it had begun its job ends the process by
  * that signal. */
 #include "base/address.h"
+#include "tool/bench.h"
 #include "tool/help.h"
 #include "tool/notify.h"
 #include "tool/options.h"
@@ -142,6 +143,8 @@ int main(int argc, char **argv)
     bool output_closed = fill_standard_descriptors();
     if (argc > 1 && strcmp(argv[1], "send") == 0)
         return send_command(argc - 1, argv + 1, output_closed);
+    if (argc > 1 && strcmp(argv[1], "bench") == 0)
+        return bench_command(argc - 1, argv + 1, output_closed);
     int status = options_parse(&options, argc, argv, &error);
     if (status == GT_DONE)
         status = act(&options, output_closed, &error);

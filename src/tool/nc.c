@@ -1,7 +1,7 @@
 /* nc.c: the right command is put together from what nc's letters said, the options that are also
  * goodtalk's, and the addresses: "-l -k -p 8080 localhost" is "goodtalk -k localhost:8080".
  *
- * What cannot be done in this version (UDP, commands) is said so, in the words it will have. */
+ * What cannot be done in this version (commands) is said so, in the words it will have. */
 #include "tool/nc.h"
 
 #include "base/escape.h"

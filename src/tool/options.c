@@ -169,7 +169,7 @@ static void walk(struct reading *reading, const struct grammar *grammar, int arg
 /* The commands to come, as first word. */
 static bool is_later_command(const char *word)
 {
-    static const char *const commands[] = {"bench", "show", "check"};
+    static const char *const commands[] = {"show", "check"};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(word, commands[i]) == 0)
             return true;

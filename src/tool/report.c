@@ -188,6 +188,12 @@ void report_event(const struct gt_event *event, void *context)
     }
 }
 
+void report_note(struct report *report, enum gt_level level, const char *text)
+{
+    struct gt_event event = {.kind = GT_EVENT_NOTE, .level = level, .name = "note", .text = text};
+    report_event(&event, report);
+}
+
 void report_finish(struct report *report)
 {
     if (writable(0))

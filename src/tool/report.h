@@ -40,6 +40,9 @@ bool report_has_room(struct report *report, const struct gt_event *event, int64_
 /* Say an event, if it is wanted. A gt_event_fn whose context is a struct report. */
 void report_event(const struct gt_event *event, void *report);
 
+/* Say something that is no event of a server: a detail, a warning. */
+void report_note(struct report *report, enum gt_level level, const char *text);
+
 /* Say how many lines were left out, if any were. */
 void report_finish(struct report *report);
 

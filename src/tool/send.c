@@ -11,7 +11,7 @@
 #include "tool/send.h"
 
 #include "base/units.h"
-#include "tool/send_connector.h"
+#include "tool/client_connector.h"
 #include "tool/send_datagrams.h"
 #include "tool/send_talk.h"
 
@@ -27,7 +27,7 @@ struct sending {
     struct send_run run;
     struct report report;
     enum stage stage;
-    struct send_connector connector;
+    struct connector connector;
     struct send_talk talk;
     struct send_datagrams datagrams;
     int told_number; /* the errno that -v told last: why there is no connection yet */
@@ -42,14 +42,13 @@ static bool failed(const struct sending *sending)
 
 static bool uses_datagrams(const struct sending *sending)
 {
-    return sending->run.options->transport == SEND_DATAGRAMS;
+    return sending->run.options->target.transport == TRANSPORT_DATAGRAMS;
 }
 
 /* Something worth a line besides errors. */
 static void tell(struct sending *sending, enum gt_level level, const char *text)
 {
-    struct gt_event event = {.kind = GT_EVENT_NOTE, .level = level, .name = "note", .text = text};
-    report_event(&event, &sending->report);
+    report_note(&sending->report, level, text);
 }
 
 /* ---- reading and connecting ---- */
@@ -57,7 +56,8 @@ static void tell(struct sending *sending, enum gt_level level, const char *text)
 static void begin_connecting(struct sending *sending)
 {
     sending->stage = STAGE_CONNECTING;
-    send_connector_begin(&sending->connector, sending->run.engine, sending->run.options);
+    connector_begin(&sending->connector, sending->run.engine, &sending->run.options->target,
+                    sending->run.options->wait_ns);
     sending->run.error = sending->connector.error;
 }
 
@@ -73,14 +73,14 @@ static void read_on(struct sending *sending)
 static void begin_talking(struct sending *sending)
 {
     char text[400], where[300];
-    struct send_connector *connector = &sending->connector;
+    struct connector *connector = &sending->connector;
     snprintf(text, sizeof text, "connected to %s",
-             send_connector_describe(connector, where, sizeof where));
+             connector_describe(connector, where, sizeof where));
     tell(sending, GT_DETAIL, text);
     sending->stage = STAGE_TALKING;
     if (uses_datagrams(sending))
         send_datagrams_begin(&sending->datagrams, &sending->run, connector->fd,
-                             send_connector_can_go_on(connector));
+                             connector_can_go_on(connector));
     else
         send_talk_begin(&sending->talk, &sending->run, connector->fd);
 }
@@ -88,14 +88,14 @@ static void begin_talking(struct sending *sending)
 /* Whoever waits is told once for what. */
 static void tell_trouble(struct sending *sending)
 {
-    char text[500], where[300], reason[128];
-    const struct send_connector *connector = &sending->connector;
-    if (connector->number == sending->told_number)
+    char text[900], where[300], reason[128];
+    const struct connector *connector = &sending->connector;
+    if (connector->number == 0 || connector->number == sending->told_number)
         return;
     sending->told_number = connector->number;
     snprintf(text, sizeof text, "not connected to %s yet: %s",
-             send_connector_describe(connector, where, sizeof where),
-             error_words(connector->number, reason, sizeof reason));
+             connector_describe(connector, where, sizeof where),
+             connector_reason(connector, reason, sizeof reason));
     tell(sending, GT_DETAIL, text);
 }
 
@@ -116,7 +116,7 @@ static void connect_again(struct sending *sending)
     if (!send_datagrams_stop(&sending->datagrams))
         return;
     sending->stage = STAGE_CONNECTING;
-    send_connector_refused(&sending->connector, sending->datagrams.failure);
+    connector_refused(&sending->connector, sending->datagrams.failure);
     sending->run.error = sending->connector.error;
 }
 
@@ -162,14 +162,15 @@ static void tell_timeout(struct sending *sending)
     char time[32], where[300], reason[128];
     struct send_run *run = &sending->run;
     struct error *error = &run->error;
-    int number = sending->connector.number;
+    const struct connector *connector = &sending->connector;
+    int number = connector->number;
     units_duration_words(time, sizeof time, run->options->timeout_ns);
     if (sending->stage == STAGE_READING)
         error_set(error, GT_TIMED_OUT, "standard input has not ended within %s", time);
     else if (sending->stage == STAGE_CONNECTING)
         error_set(error, GT_TIMED_OUT, "not connected to %s within %s%s%s",
-                  send_connector_describe(&sending->connector, where, sizeof where), time,
-                  number ? ": " : "", number ? error_words(number, reason, sizeof reason) : "");
+                  connector_describe(connector, where, sizeof where), time, number ? ": " : "",
+                  number ? connector_reason(connector, reason, sizeof reason) : "");
     else if (send_run_is_open(run) || run->options->no_reply)
         error_set(error, GT_TIMED_OUT, "not done within %s", time);
     else
@@ -233,7 +234,7 @@ static int begin(struct sending *sending)
     struct send_run *run = &sending->run;
     const struct send_options *options = run->options;
     run->conversation = options->message_count == 0 && isatty(STDIN_FILENO);
-    run->engine = engine_create("auto", &run->error);
+    run->engine = engine_create("epoll", &run->error);
     if (!run->engine)
         return run->error.status;
     send_input_begin(&run->input, run->engine, options, run->conversation);
@@ -268,7 +269,7 @@ static bool stop(struct sending *sending)
     stopped &= send_replies_stop(&sending->run.replies);
     stopped &= send_talk_stop(&sending->talk);
     stopped &= send_datagrams_stop(&sending->datagrams);
-    return stopped && send_connector_stop(&sending->connector);
+    return stopped && connector_stop(&sending->connector);
 }
 
 static void release(struct sending *sending)

@@ -233,7 +233,7 @@ static void tell_failure(struct send_datagrams *datagrams)
     struct send_run *run = datagrams->run;
     if (run->replies.count == 0)
         error_errno(&run->error, datagrams->failure, "%s: nobody takes the datagrams",
-                    run->options->shown_to);
+                    run->options->target.shown);
     else
         error_errno(&run->error, datagrams->failure, "the server is gone after %" PRIu64 " repl%s",
                     run->replies.count, run->replies.count == 1 ? "y" : "ies");

@@ -2,31 +2,19 @@
 #ifndef TOOL_SEND_OPTIONS_H
 #define TOOL_SEND_OPTIONS_H
 
-#include "base/address.h"
-#include "codec/frame.h"
+#include "tool/client_target.h"
 #include "tool/help.h"
 #include "tool/report.h"
-
-/* How a kind of address carries messages. */
-enum send_transport {
-    SEND_STREAM,   /* a stream of bytes, which --frame divides */
-    SEND_PACKETS,  /* a connection that carries packets: unixpacket */
-    SEND_DATAGRAMS /* no connection: udp, unixgram */
-};
 
 #define SEND_COUNT_MESSAGES (-1) /* one reply for each message */
 
 struct send_options {
     bool help;            /* asked for: nothing else is read then */
     struct report report; /* -v, -q: as far as they were read, when reading fails */
-    const char *to;       /* the address as it was written */
-    char shown_to[192];   /* and fit for a sentence; likewise shown_frame */
-    struct address address;
-    enum send_transport transport;
+    struct target target;
     struct framing framing; /* of messages and replies; codec_packet where --frame is not used */
     const char *frame;      /* as it was written */
-    char shown_frame[96];
-    char **words; /* owned: the address and the messages, all in argv */
+    char **words;           /* owned: the address and the messages, all in argv */
     char **messages;
     size_t message_count;
     bool no_reply;      /* --no-reply, or -n 0 */

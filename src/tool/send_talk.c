@@ -115,7 +115,7 @@ static size_t next_part(const struct send_talk *talk, struct slice *part)
     struct frame_mark mark;
     struct slice all = bytes_slice(&talk->sending);
     *part = all;
-    if (talk->run->options->transport == SEND_STREAM)
+    if (talk->run->options->target.transport == TRANSPORT_STREAM)
         return all.size;
     frame_scan(&talk->run->input.framing, &frame, all, FRAME_BYTES, &mark);
     *part = mark.body;
@@ -334,7 +334,7 @@ void send_talk_begin(struct send_talk *talk, struct send_run *run, int fd)
         .pause.fire = on_pause,
         .look.fire = on_look,
     };
-    if (run->options->transport == SEND_PACKETS)
+    if (run->options->target.transport == TRANSPORT_PACKETS)
         talk->receive.op.flags = OP_PACKETS;
 }
 

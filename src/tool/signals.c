@@ -1,4 +1,5 @@
-/* signals.c: the handler notes the signal and calls gt_stop; all else is decided after gt_run.
+/* signals.c: the handler notes the signal and calls whoever stops (gt_stop; a command that is a
+ * client has its own); all else is decided when that has taken effect.
  *
  * Calls are not restarted after a signal: one that waits (for a name to resolve, for a FIFO to
  * open) comes back where it can. From the second signal on the default action is restored, so that
@@ -12,6 +13,8 @@
 static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
 #define STOPPING_COUNT (sizeof stopping / sizeof *stopping)
 
+static void (*volatile stop_call)(void *context);
+static void *volatile stop_context;
 static gt_server *volatile signalled_server;
 static volatile sig_atomic_t last_signal;
 static volatile sig_atomic_t seen;
@@ -34,8 +37,8 @@ static void stop(int number)
     int error = errno;
     last_signal = number;
     seen = seen + 1;
-    if (signalled_server)
-        gt_stop(signalled_server);
+    if (stop_call)
+        stop_call(stop_context);
     if (seen > 1)
         restore_defaults();
     errno = error;
@@ -64,17 +67,30 @@ static void catch_signal(int number, void (*handler)(int))
     sigaction(number, &action, NULL);
 }
 
-void signals_catch(gt_server *server)
+void signals_catch_stops(void (*call)(void *context), void *context)
 {
-    signalled_server = server;
+    stop_context = context;
+    stop_call = call;
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < STOPPING_COUNT; i++)
         catch_signal(stopping[i], stop);
+}
+
+static void stop_server(void *server)
+{
+    gt_stop(server);
+}
+
+void signals_catch(gt_server *server)
+{
+    signalled_server = server;
+    signals_catch_stops(stop_server, server);
     catch_signal(SIGUSR1, count);
 }
 
 void signals_release(void)
 {
+    stop_call = NULL;
     signalled_server = NULL;
 }
 

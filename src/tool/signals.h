@@ -13,7 +13,11 @@
 /* From now on signals are for this server. */
 void signals_catch(gt_server *server);
 
-/* The server is about to be freed: signals are still caught, and only counted. */
+/* The same for a command that is no server, without SIGUSR1: call is called, from within the signal
+ * handler, for each stopping signal. */
+void signals_catch_stops(void (*call)(void *context), void *context);
+
+/* The server, or the context, is about to be freed: signals are still caught, and only counted. */
 void signals_release(void);
 
 /* How many stopping signals have come. */

@@ -1,6 +1,7 @@
 """Fixtures: the program under test, networks of one's own, and servers that get it wrong."""
 import contextlib
 import os
+import signal
 import socket
 import threading
 
@@ -12,6 +13,8 @@ from goodtalk_talk import GOODTALK, program_starter
 
 
 def pytest_configure():
+    # Who runs in the background may have been told to ignore SIGINT, and what it starts inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not os.access(GOODTALK, os.X_OK):
         raise pytest.UsageError(f"{GOODTALK} is not there: build it (make), or set GOODTALK")
 

@@ -213,9 +213,11 @@ def test_control_a_program_that_spins():
         check_no_spinning(spinning)
 
 
-def test_few_descriptors_from_the_start(goodtalk):
-    """The default of --max-connections leaves room: ulimit -n 40, and a hundred are served."""
-    talk = goodtalk("-k", wrapper=["prlimit", "--nofile=40:40", "--"])
+@pytest.mark.parametrize("descriptors, others", [(40, 0), (80, 45)])
+def test_few_descriptors_from_the_start(goodtalk, tmp_path, descriptors, others):
+    """The default of --max-connections leaves room, for many listeners too: a hundred are served."""
+    talk = goodtalk("-k", at=["127.0.0.1:0", *(f"unixgram:{tmp_path}/{n}" for n in range(others))],
+                    wrapper=["prlimit", f"--nofile={descriptors}:{descriptors}", "--"])
     clients = [Client(talk.port) for _ in range(100)]
     for _ in range(30):
         with Client(talk.port) as client:

@@ -161,6 +161,23 @@ def test_the_server_may_come_later_on_a_port(own_network, goodtalk, sender, addr
     check_wrong_order(goodtalk, sender, address)
 
 
+@pytest.mark.parametrize("network", ["tcp", "udp"])
+def test_a_host_may_get_its_name_later(own_network, goodtalk, sender, tmp_path, network):
+    """As in a network of containers, where a name comes with what it names."""
+    hosts = tmp_path / "hosts"
+    hosts.touch()
+    waiting = sender("-v", "--wait", "20s", f"{network}:comes-later.test:9999", "hello", wrapper=[
+        "unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts])
+    told = waiting.told_about("not connected")
+    assert "comes-later.test:9999 yet: cannot find the host comes-later.test: " in told
+    talk = goodtalk(at=f"{network}:127.0.0.1:9999")
+    hosts.write_text("127.0.0.1 comes-later.test\n")
+    assert waiting.ended() == 0
+    assert waiting.stdout.everything() == REPLY
+    assert talk.ended() == 0
+    assert talk.shown() == [b"hello"]
+
+
 def test_a_stale_socket_file_is_waited_at_too(goodtalk, sender, tmp_path):
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(tmp_path / "gt"))
@@ -170,6 +187,15 @@ def test_a_stale_socket_file_is_waited_at_too(goodtalk, sender, tmp_path):
 def test_wait_has_an_end(tmp_path):
     _, told = send("--wait", "50ms", f"unix:{tmp_path}/gt", "hello", status=1)
     assert "ENOENT" in told and "waited 50 ms" in told
+
+
+def test_waiting_for_a_name_has_an_end(own_network):
+    nowhere = "no-such-host.invalid:9999"
+    _, told = send("--wait", "50ms", nowhere, "hello", status=1)
+    assert told.startswith(f"goodtalk: cannot find the host {nowhere[:-5]}: ")
+    assert told.endswith("; waited 50 ms\n")
+    _, told = send("--wait", "1min", "-w", "50ms", nowhere, "hello", status=3)
+    assert f"not connected to {nowhere} within 50 ms: cannot find the host" in told
 
 
 def test_a_server_with_a_full_queue_is_waited_for(goodtalk, sender, tmp_path):

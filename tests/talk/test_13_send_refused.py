@@ -22,6 +22,8 @@ from goodtalk_talk import GOODTALK, PATIENCE, REPLY
     (["-4", "[::1]:9999", "x"], ["IPv6"]),
     (["-6", "tcp4:9999", "x"], ["-6"]),
     (["-z", "9999"], ["-z", "goodtalk send --help"]),
+    (["-u", "localhost", "9999"], ["-u: ", "udp:localhost:9999"]),
+    (["-vU", "/run/talk"], ["-U: ", "unix:/run/talk"]),
     (["--fram", "9", "9999"], ["--frame 9", "talk, line"]),
     (["--no-replay", "9999"], ["--no-reply"]),
     (["--keep", "9999"], ["--keep: no such"]),

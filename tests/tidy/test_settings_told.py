@@ -130,38 +130,42 @@ def defaults(told):
     return {spelling: match and match.group(1) for spelling, match in found.items()}
 
 
-def test_the_manual_of_send_tells_what_its_help_tells():
+@pytest.mark.parametrize("command, framing", [("send", "talk"), ("bench", "line")])
+def test_the_manual_of_a_client_tells_what_its_help_tells(command, framing):
     """Its table is its own: the help is made from it, and the manual is held against the help."""
-    told = defaults(entries(helped("send")))
-    assert told["-f, --frame FRAMING"] == "talk"
-    assert defaults(entries(manual("goodtalk-send.1"))) == told
+    told = defaults(entries(helped(command)))
+    assert told["-f, --frame FRAMING"] == framing
+    assert defaults(entries(manual(f"goodtalk-{command}.1"))) == told
 
 
-@pytest.mark.parametrize("page", ["goodtalk.1", "goodtalk-send.1"])
+@pytest.mark.parametrize("page", ["goodtalk.1", "goodtalk-bench.1", "goodtalk-send.1"])
 def test_the_manual_page_is_well_formed(page):
     checked = run("mandoc", "-T", "lint", "-W", "warning", str(TOP / "man" / page))
     assert checked.returncode == 0, checked.stdout
 
 
-def unknown_options(settings, text, of_send=()):
-    """--words in the goodtalk commands of a text that are no settings (or not built yet)."""
+def unknown_options(settings, text, of_clients=None):
+    """--words in the goodtalk commands of a text that are no settings (or not built yet); of_clients:
+    "send" and the like -> theirs."""
     known = {setting.name for setting in settings}
     commands = re.findall(r"^(?:\$ |    )?.*\bgoodtalk (-[^|<>#\n]*|[^|<>#\n]* -[^|<>#\n]*)", text, re.MULTILINE)
     words = set()
     for command in commands:
         used = re.findall(r"(?<=\s)--([a-z][a-z0-9-]*)", " " + command)
-        words |= set(used) - (set(of_send) if command.startswith("send ") else known)
+        words |= set(used) - set((of_clients or {}).get(command.split()[0], known))
     return sorted(words)
 
 
-def options_of_send():
-    return re.findall(r"^  (?:-\w, |    )--([a-z0-9-]+)", helped("send"), re.MULTILINE)
+def options_of(command):
+    return re.findall(r"^  (?:-\w, |    )--([a-z0-9-]+)", helped(command), re.MULTILINE)
 
 
-@pytest.mark.parametrize("document", ["README.md", "man/goodtalk.1", "man/goodtalk-send.1"])
+@pytest.mark.parametrize("document",
+                         ["README.md", "man/goodtalk.1", "man/goodtalk-bench.1", "man/goodtalk-send.1"])
 def test_documents_use_options_that_exist(built, document):
     text = read(document).replace("\\-", "-") if document.startswith("man/") else read(document)
-    assert unknown_options(built, text, options_of_send()) == []
+    clients = {command: options_of(command) for command in ("bench", "send")}
+    assert unknown_options(built, text, clients) == []
 
 
 def test_readme_tables_tell_letters_and_defaults(built):
@@ -211,5 +215,5 @@ def test_a_wrong_text_is_seen(was, instead):
 def test_an_unknown_option_in_an_example_is_seen():
     assert unknown_options(SAMPLE, "```\n$ goodtalk -k --pauze 3s 9999\n```\n") == ["pauze"]
     assert unknown_options(SAMPLE, "$ goodtalk -k --pause 3s | grep --color x\n") == []
-    assert unknown_options(SAMPLE, "$ goodtalk send --pause 3s 9999\n", ["wait"]) == ["pause"]
-    assert unknown_options(SAMPLE, "$ goodtalk send --wait 3s 9999\n", ["wait"]) == []
+    assert unknown_options(SAMPLE, "$ goodtalk send --pause 3s 9999\n", {"send": ["wait"]}) == ["pause"]
+    assert unknown_options(SAMPLE, "$ goodtalk send --wait 3s 9999\n", {"send": ["wait"]}) == []
