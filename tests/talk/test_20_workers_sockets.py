@@ -11,7 +11,7 @@ from goodtalk_datagrams import Held, Peer, rows_of
 from goodtalk_talk import REPLY, Client, run, say, until
 from test_03_systemd import activate
 from test_17_counters import ask_until, kept
-from test_18_workers import worker_of
+from test_20_workers import worker_of
 
 __all__ = ["activate", "kept"]  # fixtures
 
