@@ -19,6 +19,14 @@
  * the library, gt_listen (which tells the address listened on) and gt_free (which ends what is
  * left) excepted.
  *
+ * Workers: gt_set(server, "workers", "4") has gt_run serve with four threads, its own and three
+ * more, which block all signals. A connection belongs to the worker that accepted it: all callbacks
+ * about it and its messages run on that worker's thread, at the same time as those of other
+ * workers, and "the server's thread" below is that one. Events are told one at a time, under a
+ * lock, from whichever thread. "count" and the limits are exact for all workers together; but the
+ * connection open longest without ever completing a message, which gives way at "max-connections",
+ * is the longest of one worker.
+ *
  * The library is quiet: it prints nothing, installs no signal handler, never exits. Shown messages
  * (gt_set "show") may raise SIGPIPE when standard output has gone; ignore it as usual.
  */
@@ -103,12 +111,13 @@ GT_PUBLIC void gt_free(gt_server **server);
 
 /* Do what can be done without waiting: one pass. GT_RUNNING, or what gt_run would have returned:
  * then the run is over and gt_step is not called again. The first call begins the run, and the
- * server belongs to its thread from then on. */
+ * server belongs to its thread from then on. With "workers" other than 1: GT_WRONG. */
 GT_PUBLIC int gt_step(gt_server *server);
 
 /* A descriptor that is readable (POLLIN) when gt_step has something to do; the same one until
  * gt_free. Only poll it: reading, writing and closing are the library's. -1 with gt_error when
- * there is none: the engine cannot be opened. May be called before the first gt_step. */
+ * there is none: the engine cannot be opened, or "workers" is not 1. May be called before the first
+ * gt_step. */
 GT_PUBLIC int gt_fd(gt_server *server);
 
 /* After how many milliseconds to call gt_step even if gt_fd is not readable: 0: now; -1: no need
@@ -227,7 +236,8 @@ GT_PUBLIC void gt_on_event(gt_server *server, enum gt_level level, gt_event_fn *
  */
 
 /* The counters in order, index 0, 1, ...: 1, or 0 after the last. From any thread; each value is
- * exact, together they are of slightly different moments while the server runs. */
+ * exact, the sum of all workers; together they are of slightly different moments while the server
+ * runs. */
 GT_PUBLIC int gt_counter_at(const gt_server *server, size_t index, struct gt_counter *counter);
 
 /* Have the counters told as a GT_EVENT_COUNTERS (a notice) by the server's thread, soon. Safe from

@@ -150,6 +150,7 @@ struct datagram {
     struct peer peer;   /* received: who sent it; Unix: from SCM_CREDENTIALS if there */
     struct local_address local; /* to which address it came, or from which it leaves */
     bool truncated;             /* received: it was longer */
+    bool to_many;               /* received: a broadcast, or a group's */
     int status;                 /* sent: 0 or -errno */
 };
 

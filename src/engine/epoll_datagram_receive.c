@@ -84,24 +84,29 @@ static void renew(struct batch *batch)
 }
 
 /* For a broadcast it is the address of ours that is meant, not the one that was asked. */
-static void note_ipv4(struct local_address *local, const struct cmsghdr *header)
+static void note_ipv4(struct datagram *datagram, const struct cmsghdr *header)
 {
     struct in_pktinfo info;
+    struct local_address *local = &datagram->local;
     memcpy(&info, CMSG_DATA(header), sizeof info);
+    datagram->to_many |= info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
     local->family = AF_INET;
     local->interface = (uint32_t)info.ipi_ifindex;
     memcpy(local->address, &info.ipi_spec_dst, sizeof info.ipi_spec_dst);
 }
 
 /* Here it is the one that was asked: nothing can leave from a group's or a broadcast's. */
-static void note_ipv6(struct local_address *local, const struct cmsghdr *header)
+static void note_ipv6(struct datagram *datagram, const struct cmsghdr *header)
 {
     struct in6_pktinfo info;
+    struct local_address *local = &datagram->local;
     memcpy(&info, CMSG_DATA(header), sizeof info);
     const uint8_t *address = info.ipi6_addr.s6_addr;
     bool mapped = IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr);
-    if (IN6_IS_ADDR_MULTICAST(&info.ipi6_addr) || (mapped && address[12] >= 224))
+    if (IN6_IS_ADDR_MULTICAST(&info.ipi6_addr) || (mapped && address[12] >= 224)) {
+        datagram->to_many = true;
         return;
+    }
     local->family = AF_INET6;
     local->interface = info.ipi6_ifindex;
     memcpy(local->address, address, sizeof local->address);
@@ -129,9 +134,9 @@ static void close_all(const struct cmsghdr *header)
 static void note(struct datagram *datagram, const struct cmsghdr *header)
 {
     if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO)
-        note_ipv4(&datagram->local, header);
+        note_ipv4(datagram, header);
     else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO)
-        note_ipv6(&datagram->local, header);
+        note_ipv6(datagram, header);
     else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS)
         note_credentials(&datagram->peer, header);
     else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
@@ -153,6 +158,7 @@ static void describe(struct datagram *datagram, struct mmsghdr *message)
     datagram->peer = peer_at(&datagram->place);
     datagram->local = (struct local_address){0};
     datagram->truncated = header->msg_flags & MSG_TRUNC;
+    datagram->to_many = false;
     datagram->status = 0;
     for (struct cmsghdr *next = CMSG_FIRSTHDR(header); next; next = CMSG_NXTHDR(header, next))
         note(datagram, next);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/turn.h"
+#include "record/outlet_lock.h"
 
 struct recorder;
 struct engine;
@@ -103,9 +104,11 @@ struct outlet {
 int outlet_open(struct outlet *outlet, int fd, struct error *error);
 void outlet_close(struct outlet *outlet);
 
-/* A recorder that shows messages on an outlet (which it takes over and closes). It is full when
- * bound bytes wait. NULL when memory is out (the outlet stays the caller's then). */
+/* A recorder that shows messages on an outlet (which it takes over and closes); where others write
+ * there too, each in turn by this lock (NULL: it is alone). It is full when bound bytes wait. NULL
+ * when memory is out (the outlet stays the caller's then). */
 struct recorder *show_recorder_create(struct engine *engine, struct outlet outlet,
-                                      enum show_format format, size_t bound_bytes);
+                                      struct outlet_lock *lock, enum show_format format,
+                                      size_t bound_bytes);
 
 #endif

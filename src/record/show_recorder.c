@@ -9,6 +9,10 @@
  * at its start may have been seen by the reader, yet recorded covers none of them: they get no
  * reply, and their senders may say them again; never the other way round.
  *
+ * Where several recorders write to one outlet, a batch waits for its turn at the lock, gathering
+ * more, as it would for a slow reader; and one that fails fails the others, whose next record would
+ * stand behind half a one.
+ *
  * Ways to fail: the write fails (the reader has gone, the disk is full), or is cancelled as the
  * server leaves. Either is final: failure says why, what is held is dropped, and so is what is
  * taken later. */
@@ -33,6 +37,8 @@ struct show_recorder {
     struct recorder recorder; /* first: the recorder is what others see */
     struct engine *engine;
     struct outlet outlet;
+    struct outlet_lock *lock; /* NULL: nobody else writes there */
+    struct outlet_user user;
     enum show_format format;
     size_t bound_bytes;
     struct batch gathering;
@@ -94,9 +100,13 @@ static void show_fail(struct show_recorder *show, int number)
 static void show_settle(struct show_recorder *show, int64_t result)
 {
     if (result < 0) {
+        if (show->lock)
+            outlet_lock_break(show->lock, &show->user, (int)-result);
         show_fail(show, (int)-result);
         return;
     }
+    if (show->lock)
+        outlet_lock_leave(show->lock, &show->user);
     assert((uint64_t)result == show->writing.bytes.size); /* the engine writes all or fails */
     show->recorder.recorded = show->writing.last;
     batch_clear(&show->writing);
@@ -119,6 +129,16 @@ static void show_write(struct show_recorder *show)
         show_settle(show, send->op.result);
 }
 
+/* Write, when it is this recorder's turn. */
+static void show_write_in_turn(struct show_recorder *show)
+{
+    int turn = show->lock ? outlet_lock_take(show->lock, &show->user) : 1;
+    if (turn > 0)
+        show_write(show);
+    else if (turn < 0)
+        show_fail(show, -turn);
+}
+
 static void show_commit(struct recorder *recorder)
 {
     struct show_recorder *show = show_of(recorder);
@@ -126,7 +146,7 @@ static void show_commit(struct recorder *recorder)
     if (batch->last == 0 || show->write.send.op.active || show->stopping)
         return;
     if (batch->bytes.size > 0) {
-        show_write(show);
+        show_write_in_turn(show);
     } else { /* messages that show as nothing need no write */
         recorder->recorded = batch->last;
         batch->last = 0;
@@ -159,6 +179,8 @@ static bool show_stop(struct recorder *recorder)
     struct show_recorder *show = show_of(recorder);
     show->stopping = true;
     engine_cancel(show->engine, &show->write.send.op);
+    if (show->lock && !show->write.send.op.active)
+        outlet_lock_leave(show->lock, &show->user);
     return !show->write.send.op.active;
 }
 
@@ -182,7 +204,8 @@ static const struct recorder_table show_table = {
 };
 
 struct recorder *show_recorder_create(struct engine *engine, struct outlet outlet,
-                                      enum show_format format, size_t bound_bytes)
+                                      struct outlet_lock *lock, enum show_format format,
+                                      size_t bound_bytes)
 {
     struct show_recorder *show = calloc(1, sizeof *show);
     if (!show)
@@ -190,6 +213,9 @@ struct recorder *show_recorder_create(struct engine *engine, struct outlet outle
     show->recorder.table = &show_table;
     show->engine = engine;
     show->outlet = outlet;
+    show->lock = lock;
+    show->user.engine = engine;
+    list_init(&show->user.link);
     show->format = format;
     show->bound_bytes = bound_bytes;
     show->write.mode = (enum write_mode)outlet.mode;

@@ -29,6 +29,7 @@ struct connection *connection_open(struct listener *listener, int fd, const stru
     struct connection *connection = pool_take(&worker->connections);
     if (!connection) {
         engine_close(worker->engine, fd, false);
+        worker_give_place(worker);
         return NULL;
     }
     memset(connection, 0, sizeof *connection);

@@ -57,7 +57,8 @@ struct connection {
     bool last_try : 1;      /* its pause has passed; one more receive is being tried */
 };
 
-/* A new connection on fd, which it takes over: NULL when memory is out (fd is closed then). */
+/* A new connection on fd, which it takes over together with a place (worker_take_place): NULL when
+ * memory is out (fd is closed and the place given back then). */
 struct connection *connection_open(struct listener *listener, int fd, const struct peer *peer);
 
 /* Do all that can be done now: take messages, send what may leave, read on, close. Whatever changes

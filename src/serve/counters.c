@@ -1,4 +1,4 @@
-/* counters.c: the counters' names, and telling all of them. */
+/* counters.c: the counters' names, and telling what all workers have counted together. */
 #include "serve/counters.h"
 
 #include "base/bytes.h"
@@ -27,9 +27,20 @@ static unsigned counter_at(size_t index)
     return (unsigned)index + (index >= COUNTER_ENDED + REASON_NONE);
 }
 
+/* What all workers have counted. */
+static uint64_t sum_of(const gt_server *server, unsigned counter)
+{
+    uint64_t sum = 0;
+    const struct crew *crew = &server->crew;
+    unsigned workers = atomic_load(&crew->countable);
+    for (unsigned i = 0; i < workers; i++)
+        sum += counters_value(&crew->workers[i].counted, counter);
+    return sum;
+}
+
 uint64_t gt_message_count(const gt_server *server)
 {
-    return (uint64_t)atomic_load(&server->goal.messages_recorded);
+    return sum_of(server, COUNTER_MESSAGES);
 }
 
 int gt_counter_at(const gt_server *server, size_t index, struct gt_counter *counter)
@@ -37,7 +48,7 @@ int gt_counter_at(const gt_server *server, size_t index, struct gt_counter *coun
     unsigned which = counter_at(index);
     if (index >= COUNTER_COUNT || which >= COUNTER_COUNT)
         return 0;
-    *counter = (struct gt_counter){counters_name(which), counters_value(&server->counters, which)};
+    *counter = (struct gt_counter){counters_name(which), sum_of(server, which)};
     return 1;
 }
 
@@ -69,5 +80,5 @@ void counters_tell(gt_server *server)
                              .counters = list,
                              .counter_count = count};
     if (server->told && server->told_level >= GT_NOTICE)
-        server->told(&event, server->told_context);
+        tell_event(server, &event);
 }

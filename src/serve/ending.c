@@ -63,6 +63,7 @@ void connection_end(struct connection *connection, enum reason reason)
     worker->connection_count--;
     counters_add(worker->counters, COUNTER_CONNECTIONS_OPEN, (uint64_t)-1);
     counters_add(worker->counters, COUNTER_ENDED + reason, 1);
+    worker_give_place(worker);
     worker->ended_count++;
     worker->reply_lost |= lost_its_reply(connection);
     if (connection->heard)

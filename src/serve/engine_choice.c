@@ -48,3 +48,15 @@ struct engine *engine_choose(gt_server *server, struct error *error)
     struct engine *engine = ring_pays(server) ? try_uring(server) : NULL;
     return engine ? engine : engine_create("epoll", error);
 }
+
+struct engine *engine_choose_alike(gt_server *server, const struct engine *first,
+                                   struct error *error)
+{
+    bool may_differ = strcmp(server->settings.engine, "auto") == 0;
+    struct engine *engine = engine_create(first->table->name, may_differ ? NULL : error);
+    if (!engine && may_differ)
+        engine = engine_create("epoll", error);
+    if (engine)
+        engine->spin_ns = first->spin_ns;
+    return engine;
+}

@@ -11,4 +11,9 @@ struct error;
  * NULL with the reason in error. */
 struct engine *engine_choose(gt_server *server, struct error *error);
 
+/* One more like the first, for another worker; under "auto" another one where there are no more of
+ * those. NULL with the reason in error. */
+struct engine *engine_choose_alike(gt_server *server, const struct engine *first,
+                                   struct error *error);
+
 #endif

@@ -13,7 +13,6 @@ struct goal {
     int64_t messages;    /* to take; 0: no limit */
     int64_t connections; /* to hear out; 0: no limit */
     atomic_int_fast64_t messages_reserved;
-    atomic_int_fast64_t messages_recorded;
     atomic_int_fast64_t connections_reserved;
     atomic_int_fast64_t connections_ended;
 };

@@ -1,9 +1,11 @@
 /* listener.c: accepting, pausing, stopping.
  *
- * The happy path: accept brings a descriptor, somebody gives way if there is no room, a connection
- * opens. When descriptors or memory are out accepting would fail as fast as it is tried: it pauses
- * for 100 ms, told once until it has worked again. A listener that stops cancels its accept first
- * and closes the socket when the engine has let go of it. */
+ * The happy path: accept brings a descriptor, somebody gives way if there is no place, a connection
+ * opens. One worker stops accepting with the last place. Several accept one more: it waits as a
+ * guest, as it would in the kernel's queue, but so that the others know that somebody waits. When
+ * descriptors or memory are out accepting would fail as fast as it is tried: it pauses for 100 ms,
+ * told once, whichever listener it was, until it has worked again. A listener that stops cancels
+ * its accept first and closes the socket when the engine has let go of it. */
 #include "serve/listener.h"
 
 #include "serve/post.h"
@@ -27,6 +29,7 @@ struct listener *listener_create(const struct listening_socket *socket, struct s
     if (!listener)
         return NULL;
     list_init(&listener->link);
+    list_init(&listener->guests);
     listener->socket = *socket;
     listener->settings = settings_keep(settings);
     listener->accept.op.done = accept_done;
@@ -65,16 +68,11 @@ void listener_pause(struct listener *listener)
     engine_cancel(listener->worker->engine, &listener->accept.op);
 }
 
-void listener_resume(struct listener *listener)
-{
-    if (listener->paused == LISTENER_FULL)
-        run(listener);
-}
-
+/* It is resumed when the pass ends. */
 static void retry(struct timer *timer, int64_t now_ns)
 {
     (void)now_ns;
-    run(list_item(timer, struct listener, retry));
+    list_item(timer, struct listener, retry)->paused = LISTENER_FULL;
 }
 
 static void pause_for_want(struct listener *listener, int number)
@@ -84,7 +82,7 @@ static void pause_for_want(struct listener *listener, int number)
     listener->paused = LISTENER_EXHAUSTED;
     engine_cancel(worker->engine, &listener->accept.op);
     engine_timer_set(worker->engine, &listener->retry, worker->engine->now_ns + RETRY_NS);
-    if (!listener->told)
+    if (!listener->told && !atomic_exchange(&worker->server->want_told, true))
         tell(worker->server, GT_EVENT_PAUSED, GT_WARNING,
              (struct event_origin){.listener = listener},
              "cannot accept connections for now: %s; trying again",
@@ -92,26 +90,98 @@ static void pause_for_want(struct listener *listener, int number)
     listener->told = true;
 }
 
-/* At max-connections the connection open longest without ever completing a message gives way. */
-static void make_room(struct worker *worker)
+/* The connection open longest without ever completing a message gives way. */
+static void give_way(struct worker *worker)
 {
-    if (worker->connection_count >= worker->max_connections && !list_empty(&worker->fresh))
-        connection_end(list_item(worker->fresh.next, struct connection, link), REASON_GAVE_WAY);
+    connection_end(list_item(worker->fresh.next, struct connection, link), REASON_GAVE_WAY);
+}
+
+/* A place for one more connection: at max-connections one gives way. */
+static bool find_place(struct worker *worker)
+{
+    if (worker_take_place(worker))
+        return true;
+    if (list_empty(&worker->fresh))
+        return false;
+    worker_take_over_place(worker);
+    give_way(worker);
+    return true;
+}
+
+void listener_make_way(struct worker *worker)
+{
+    if (worker_gives_way(worker))
+        give_way(worker);
+}
+
+/* A connection that has its place. */
+static void open_connection(struct listener *listener, int fd, const struct peer *peer)
+{
+    struct worker *worker = listener->worker;
+    worker->arrived++;
+    if (!connection_open(listener, fd, peer))
+        pause_for_want(listener, ENOMEM);
+    else if (worker_full(worker) || worker->ended_count >= ENDED_MOST)
+        listener_pause(listener);
+}
+
+static void receive_guest(struct listener *listener, int fd)
+{
+    struct guest *guest = malloc(sizeof *guest);
+    if (!guest) {
+        engine_close(listener->worker->engine, fd, false);
+        pause_for_want(listener, ENOMEM);
+        return;
+    }
+    *guest = (struct guest){.fd = fd, .peer = listener->accept.peer};
+    list_append(&listener->guests, &guest->link);
+    listener->worker->guest_count++;
+    listener_pause(listener);
+}
+
+static struct guest take_guest(struct listener *listener)
+{
+    struct guest *taken = list_item(list_take(&listener->guests), struct guest, link);
+    struct guest guest = *taken;
+    listener->worker->guest_count--;
+    free(taken);
+    return guest;
+}
+
+static void turn_guests_away(struct listener *listener)
+{
+    while (!list_empty(&listener->guests))
+        engine_close(listener->worker->engine, take_guest(listener).fd, false);
+}
+
+static void admit_guests(struct listener *listener)
+{
+    bool unwanted = listener->closing || listener->worker->phase >= WORKER_FINISHING;
+    while (!unwanted && !list_empty(&listener->guests) && find_place(listener->worker)) {
+        struct guest guest = take_guest(listener);
+        open_connection(listener, guest.fd, &guest.peer);
+    }
+}
+
+void listener_resume(struct listener *listener)
+{
+    admit_guests(listener);
+    if (listener->paused == LISTENER_FULL && list_empty(&listener->guests) &&
+        !worker_full(listener->worker))
+        run(listener);
 }
 
 static void accepted(struct listener *listener, int fd)
 {
     struct worker *worker = listener->worker;
-    if (listener->told)
+    if (listener->told && atomic_exchange(&worker->server->want_told, false))
         tell(worker->server, GT_EVENT_RESUMED, GT_NOTICE,
              (struct event_origin){.listener = listener}, "accepts connections again");
     listener->told = false;
-    worker->arrived++;
-    make_room(worker);
-    if (!connection_open(listener, fd, &listener->accept.peer))
-        pause_for_want(listener, ENOMEM);
-    else if (worker_full(worker) || worker->ended_count >= ENDED_MOST)
-        listener_pause(listener);
+    if (find_place(worker))
+        open_connection(listener, fd, &listener->accept.peer);
+    else
+        receive_guest(listener, fd);
 }
 
 static void accept_done(struct op *op, int64_t result)
@@ -145,6 +215,7 @@ bool listener_stop(struct listener *listener)
 {
     listener->closing = true;
     if (listener->worker) {
+        turn_guests_away(listener);
         engine_timer_stop(listener->worker->engine, &listener->retry);
         engine_cancel(listener->worker->engine, &listener->accept.op);
     }

@@ -1,7 +1,8 @@
 /* listener.h: an open listening socket, and the accepting of connections; datagrams are its post's.
  *
  * Accepting pauses at max-connections when nobody can give way, and for a moment when descriptors
- * or memory are out: told once, never spinning. */
+ * or memory are out: told once, never spinning. Where there are several workers, one that finds no
+ * place keeps whom it has accepted as a guest: nobody reads from it until there is one. */
 #ifndef SERVE_LISTENER_H
 #define SERVE_LISTENER_H
 
@@ -15,13 +16,21 @@ struct worker;
 
 enum listener_pause { LISTENER_RUNS, LISTENER_FULL, LISTENER_EXHAUSTED };
 
+/* A connection that waits for a place. */
+struct guest {
+    struct list link;
+    struct peer peer;
+    int fd;
+};
+
 struct listener {
-    struct list link; /* in the server's list */
+    struct list link; /* in its worker's list; before the run, in the server's */
     struct worker *worker;
     struct listening_socket socket;
     struct settings *settings; /* what its next connections get; counted */
     struct accept_op accept;
-    struct post *post; /* owned: the datagrams of a datagram socket; NULL: connections */
+    struct post *post;  /* owned: the datagrams of a datagram socket; NULL: connections */
+    struct list guests; /* struct guest, the first to come first */
     struct timer retry;
     uint8_t paused; /* enum listener_pause */
     bool closing;   /* no connection is wanted any more; fd is closed when accept is over */
@@ -35,9 +44,12 @@ struct listener *listener_create(const struct listening_socket *socket, struct s
 /* Begin to accept, for this worker. */
 void listener_start(struct listener *listener, struct worker *worker);
 
-/* There is no room for more connections; and there is room again. */
+/* There is no place for more connections; and there is one again: for guests, then for others. */
 void listener_pause(struct listener *listener);
 void listener_resume(struct listener *listener);
+
+/* Let a connection of this worker give way where a guest of another one waits for its place. */
+void listener_make_way(struct worker *worker);
 
 /* Accept no more. True once it is closed; else ask again after a pass. */
 bool listener_stop(struct listener *listener);

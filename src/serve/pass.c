@@ -4,7 +4,11 @@
  * then the connections whose turns are recorded send. Where room is lacking (a slow recorder,
  * spent memory), nothing is taken or read until there is some. When the recorder fails, no
  * connection that waits for it gets a reply: they end, and whoever runs the worker sees
- * recording_failed. */
+ * recording_failed.
+ *
+ * Coming to an end: a worker that has accepted its queues empty waits until all have, serving what
+ * still comes, since what a listener that closes leaves unaccepted is lost, and what comes later
+ * goes to those that are left. */
 #include "serve/pass.h"
 
 #include "serve/answer.h"
@@ -15,8 +19,10 @@ static void drain_timeout(struct timer *timer, int64_t now_ns);
 
 void pass_begin(struct worker *worker)
 {
+    worker->phase = WORKER_SERVING;
+    worker->mailbox.thread = pthread_self();
     worker->drain_timer.fire = drain_timeout;
-    struct list *listeners = &worker->server->listeners;
+    struct list *listeners = &worker->listeners;
     for (struct list *link = listeners->next; link != listeners; link = link->next)
         listener_start(list_item(link, struct listener, link), worker);
 }
@@ -47,10 +53,13 @@ static size_t leaving_bytes(const struct worker *worker)
  */
 static void relieve_memory(struct worker *worker)
 {
-    if (worker->memory_bytes <= worker->max_memory)
+    if (worker->alone && worker->memory_bytes <= worker->memory_granted)
+        return;
+    size_t most_allowed = worker_settle_memory(worker);
+    if (worker->memory_bytes <= most_allowed)
         return;
     size_t leaving = leaving_bytes(worker);
-    while (worker->memory_bytes - leaving > worker->max_memory) {
+    while (worker->memory_bytes - leaving > most_allowed) {
         struct connection *most = greatest(greatest(NULL, &worker->fresh), &worker->proven);
         if (!most || connection_memory(most) == 0)
             return;
@@ -166,7 +175,7 @@ void pass_finish(struct worker *worker, enum reason reason)
 
 static void each_post(struct worker *worker, void (*visit)(struct post *post))
 {
-    struct list *listeners = &worker->server->listeners;
+    struct list *listeners = &worker->listeners;
     for (struct list *link = listeners->next; link != listeners; link = link->next) {
         struct listener *listener = list_item(link, struct listener, link);
         if (listener->post)
@@ -230,24 +239,40 @@ static bool drain_waits(const struct worker *worker)
     return worker->intake_paused && !goal_reached(&worker->server->goal);
 }
 
+/* This worker's queues are empty; no listener closes before those of all are. */
+static void finish_with_others(struct worker *worker)
+{
+    struct crew *crew = &worker->server->crew;
+    unsigned before = worker->drained ? 0 : atomic_fetch_add(&crew->drained, 1);
+    if (!worker->drained && before + 1 == crew->size)
+        worker_wake_others(worker);
+    worker->drained = true;
+    if (atomic_load(&crew->drained) == crew->size)
+        pass_finish(worker, worker->finish_reason);
+}
+
 /* Draining: the queues are accepted empty, what has arrived is read once and taken: two passes that
  * brought no connection and left nothing to take. A flood does not keep it up for ever. */
 static void drain_further(struct worker *worker)
 {
     if (drain_waits(worker))
         return;
+    if (worker->drained) {
+        finish_with_others(worker);
+        return;
+    }
     worker->more = true;
     bool quiet = worker->arrived == worker->arrived_before && list_empty(&worker->dirty);
     worker->quiet_passes = quiet ? worker->quiet_passes + 1 : 0;
     worker->arrived_before = worker->arrived;
     if (worker->quiet_passes >= 2 || ++worker->drain_passes >= 256)
-        pass_finish(worker, worker->finish_reason);
+        finish_with_others(worker);
 }
 
 static bool stop_listeners(struct worker *worker)
 {
     bool stopped = true;
-    struct list *listeners = &worker->server->listeners;
+    struct list *listeners = &worker->listeners;
     for (struct list *link = listeners->next; link != listeners; link = link->next)
         stopped &= listener_stop(list_item(link, struct listener, link));
     return stopped;
@@ -279,23 +304,31 @@ static void finish_further(struct worker *worker)
     if (!let_go)
         return;
     engine_timer_stop(worker->engine, &worker->drain_timer);
+    worker_leave_limits(worker);
     worker->phase = WORKER_OVER;
 }
 
-/* Accept as long as there is room, or somebody who could give way. */
+/* Accept as long as there is a place, or somebody who could give way. */
 static void adjust_listeners(struct worker *worker)
 {
-    bool full = worker_full(worker);
-    struct list *listeners = &worker->server->listeners;
+    struct list *listeners = &worker->listeners;
     for (struct list *link = listeners->next; link != listeners; link = link->next) {
         struct listener *listener = list_item(link, struct listener, link);
         if (listener->post)
             post_go_on(listener->post);
-        else if (full)
+        else if (worker_full(worker))
             listener_pause(listener);
-        else
+        else if (listener->paused != LISTENER_RUNS)
             listener_resume(listener);
     }
+}
+
+/* What others lack that it can do without, and what it lacks itself. */
+static void consider_others(struct worker *worker)
+{
+    worker_offer_memory(worker);
+    worker_wait_for_place(worker);
+    listener_make_way(worker);
 }
 
 /* ---- the pass ---- */
@@ -324,7 +357,15 @@ static void publish(struct worker *worker)
         return;
     worker->published = recorded;
     counters_add(worker->counters, COUNTER_MESSAGES, more);
-    atomic_fetch_add(&worker->server->goal.messages_recorded, (int_fast64_t)more);
+}
+
+/* Nothing more is to be taken; the others may be asleep. */
+static void see_goal(struct worker *worker)
+{
+    if (worker->phase != WORKER_SERVING || !goal_reached(&worker->server->goal))
+        return;
+    begin_draining(worker, REASON_FINISHED);
+    worker_wake_others(worker);
 }
 
 static void finish_pass(struct worker *worker)
@@ -335,14 +376,15 @@ static void finish_pass(struct worker *worker)
     go_on_posts(worker);
     relieve_memory(worker);
     adapt_intake(worker);
-    if (goal_reached(&worker->server->goal))
-        begin_draining(worker, REASON_FINISHED);
+    see_goal(worker);
     reap(worker);
     publish(worker);
-    adjust_listeners(worker);
     bool uncommitted =
         worker->recorder && !worker->recording_failed && worker->committed != worker->sequence;
     worker->more = uncommitted || !list_empty(&worker->dirty) || !list_empty(&worker->posts);
+    adjust_listeners(worker);
+    if (!worker->alone)
+        consider_others(worker);
     if (worker->phase == WORKER_DRAINING)
         drain_further(worker);
     if (worker->phase == WORKER_FINISHING)
@@ -351,6 +393,8 @@ static void finish_pass(struct worker *worker)
 
 int pass_run(struct worker *worker, int64_t wait_ns)
 {
+    if (worker->phase == WORKER_OVER) /* it waits for others */
+        return engine_pass(worker->engine, wait_ns);
     worker->wall_us = 0;
     int result = engine_pass(worker->engine, worker->more ? 0 : wait_ns);
     finish_pass(worker);

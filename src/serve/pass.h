@@ -4,7 +4,7 @@
 
 #include "serve/worker.h"
 
-/* Begin to accept on the server's listeners. */
+/* On the worker's thread: begin to accept on its listeners. */
 void pass_begin(struct worker *worker);
 
 /* One pass of the engine and its end; wait_ns as engine_pass. 0 or -errno. */

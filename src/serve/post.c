@@ -4,7 +4,8 @@
  * the pass ends the recorder commits, and the replies of all of them leave in batches.
  *
  * A batch is taken whole, even when room runs out within it (the kernel has let go of it): it is a
- * MiB at most. After that nothing is received until there is room; the kernel's queue drops what
+ * MiB at most. What was sent to many (a broadcast) comes to each of several sockets on one port: it
+ * is worker 0's. After that nothing is received until there is room; the kernel's queue drops what
  * does not fit, as datagrams are dropped. Ways to fail: a datagram over max-message is a framing
  * error: counted, told, never replied to. Receiving fails: told once, tried again after 100 ms.
  * Memory is out: that datagram is lost and told. */
@@ -92,9 +93,17 @@ static bool take(struct post *post, const struct datagram *datagram)
     return true;
 }
 
+/* A copy of what another worker takes. */
+static bool is_copy(const struct post *post, const struct datagram *datagram)
+{
+    return datagram->to_many && post->listener->socket.shared && post->listener->worker->number > 0;
+}
+
 static void take_or_refuse(struct post *post, const struct datagram *datagram)
 {
     struct worker *worker = post->listener->worker;
+    if (is_copy(post, datagram))
+        return;
     counters_add(worker->counters, COUNTER_DATAGRAMS, 1);
     counters_add(worker->counters, COUNTER_BYTES_RECEIVED, datagram->bytes.size);
     if (datagram->truncated) {

@@ -24,6 +24,10 @@ gt_server *gt_create(void)
     list_init(&server->listeners);
     server->outlet.fd = -1;
     answer_by_callback(server);
+    if (tell_open(server) != GT_DONE) {
+        free(server);
+        return NULL;
+    }
     if (settings_init(&server->settings, &server->error) != GT_DONE)
         gt_free(&server);
     return server;
@@ -182,17 +186,14 @@ void gt_free(gt_server **handle)
     if (!server)
         return;
     *handle = NULL;
-    if (server->opened)
-        server_abandon(server);
+    server_abandon(server);
     while (!list_empty(&server->listeners))
         listener_free(list_item(server->listeners.next, struct listener, link));
-    if (server->opened) {
-        answer_collect(&server->worker);
-        worker_close(&server->worker);
-    }
+    crew_free(server);
     struct engine *engine = atomic_exchange(&server->engine, NULL);
     if (engine)
         engine_destroy(&engine);
     settings_clear(&server->settings);
+    tell_close(server);
     free(server);
 }

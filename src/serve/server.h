@@ -7,7 +7,7 @@
 #include "base/peer.h"
 #include "base/reason.h"
 #include "reply/reply.h"
-#include "serve/counters.h"
+#include "serve/crew.h"
 #include "serve/goal.h"
 #include "serve/settings.h"
 #include "serve/worker.h"
@@ -30,27 +30,29 @@ struct connection_callbacks {
 
 struct gt_server {
     struct settings settings; /* the draft */
-    struct list listeners;    /* struct listener */
-    struct goal goal;
-    struct worker worker;
+    struct list listeners;    /* struct listener, until the run begins: then they are worker 0's */
     struct callback_replier callback;
     struct connection_callbacks on_connection;
-    struct counters counters;
-    atomic_uint counters_asked; /* how often they were asked for */
-    unsigned counters_told;
     gt_event_fn *told;
     void *told_context;
     enum gt_level told_level;
-    struct engine *_Atomic engine; /* owned, from gt_run to gt_free; gt_stop wakes it */
+    pthread_mutex_t
+        told_lock; /* one event at a time; recursive, for a callback may cause another */
+    struct crew crew;
+    struct goal goal;
+    struct limits limits;
+    atomic_uint counters_asked; /* how often they were asked for */
+    unsigned counters_told;
+    struct engine *_Atomic engine; /* worker 0's; owned, until gt_free; gt_stop wakes it */
     atomic_uint stops;             /* how often gt_stop was called */
-    unsigned stops_seen;           /* by the worker's thread */
+    unsigned stops_seen;           /* by worker 0's thread */
     struct timer timeout;
-    bool failed; /* error holds why */
+    atomic_bool want_told; /* that accepting has to pause for want of descriptors or memory */
+    bool failed;           /* error holds why */
     bool timed_out;
     bool drained;         /* stopped before its goal */
     bool abandoned;       /* left at once */
     bool begun;           /* a run has begun */
-    bool opened;          /* the worker is open */
     bool one_shot;        /* the goal is one message */
     struct outlet outlet; /* where shown messages go; fd -1: standard output */
     struct error error;
@@ -63,6 +65,20 @@ int server_step(gt_server *server, int64_t wait_ns);
 bool server_over(const gt_server *server);
 void server_abandon(gt_server *server);
 int server_finish(gt_server *server);
+
+/* The engine of worker 0, made when there is none; NULL with the reason in the server's error. */
+struct engine *server_need_engine(gt_server *server);
+
+/* ---- stopping.c: on the thread of worker 0 ---- */
+
+/* The run fails, for this reason, unless it has failed already. */
+void server_fail(gt_server *server, const struct error *error);
+
+/* Begin to count its time. */
+void server_limit_time(gt_server *server, struct engine *engine);
+
+/* Do what gt_stop has asked for. */
+void server_obey_stops(gt_server *server);
 
 /* Listen on a descriptor of the server's engine, without asking the system about it: for the storm.
  * type: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM. */
@@ -81,10 +97,18 @@ struct event_origin {
     enum reason reason;              /* or REASON_NONE */
 };
 
-/* Tell the application, if it wants to be told of this level. */
+/* Tell the application, if it wants to be told of this level. From any worker's thread, one at a
+ * time. */
 void tell(gt_server *server, enum gt_event_kind kind, enum gt_level level,
           struct event_origin origin, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+
+/* Make its lock: GT_DONE or GT_FAILED. */
+int tell_open(gt_server *server);
+void tell_close(gt_server *server);
+
+/* Hand an event to the application's callback, one at a time. */
+void tell_event(gt_server *server, const struct gt_event *event);
 
 /* Tell the application that a connection is open, and that it has ended. */
 void tell_opened(struct connection *connection);

@@ -8,6 +8,7 @@
 
 #include "base/escape.h"
 #include "base/nearest.h"
+#include "serve/crew.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -78,7 +79,8 @@ static const struct setting_row rows[] = {
      setting_read_size, FIELD(max_memory), 1, INT64_MAX},
     {{"max-per-source", 0, LATER, "N", NULL, "connections per source address"}, NULL, 0, 0, 0},
     {{"max-rate", 0, LATER, "N/s", NULL, "messages per source address"}, NULL, 0, 0, 0},
-    {{"workers", 'j', LATER, "N", NULL, "worker threads"}, NULL, 0, 0, 0},
+    {{"workers", 'j', SERVER, "N", "1", "worker threads; auto: one for each CPU"},
+     setting_read_workers, FIELD(workers), 1, CREW_MOST},
     {{"engine", 0, SERVER, "NAME", "auto", "what waits for the network: auto, epoll or uring"},
      setting_read_engine, FIELD(engine), 0, 0},
     {{"spin", 0, SERVER, "DURATION", "0us", "poll this long before sleeping: quicker, for a CPU"},

@@ -12,6 +12,7 @@
 #include "record/record.h"
 #include "reply/reply.h"
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #define DURATION_NONE (-1) /* "none": never */
@@ -20,6 +21,8 @@
 enum reply_source { REPLY_FROM_TEXT, REPLY_FROM_FILE, REPLY_FROM_ECHO, REPLY_FROM_NOTHING };
 
 struct settings {
+    atomic_uint references; /* a sealed set's, from any worker; far from what is read often */
+
     /* What the table sets: strings are owned, NULL when not set. */
     int64_t count;        /* messages; 0: no limit */
     int64_t connections;  /* 0: no limit */
@@ -41,6 +44,7 @@ struct settings {
     int64_t drain_timeout_ns;
     int64_t max_connections;   /* 0: as many as descriptors allow, at most 10000 */
     int64_t max_memory;        /* bytes */
+    int64_t workers;           /* 0: one for each CPU */
     int64_t udp_amplification; /* 0: no bound */
     int64_t family;            /* enum address_family */
     int64_t backlog;
@@ -53,7 +57,6 @@ struct settings {
     int64_t spin_ns; /* 0 or less: not at all */
 
     /* What sealing makes of it: replies and greeting have around them what the framing asks for. */
-    unsigned references;
     struct framing framing;
     struct replier *replier;
     struct bytes greeting_bytes;
@@ -76,6 +79,7 @@ enum framing_kind { FRAMING_STREAM, FRAMING_PACKETS };
 struct settings *settings_seal(const struct settings *draft, enum framing_kind kind,
                                struct error *error);
 
+/* From any worker's thread. */
 struct settings *settings_keep(struct settings *sealed);
 /* Let go; the last one frees it. *sealed becomes NULL. */
 void settings_release(struct settings **sealed);

@@ -176,7 +176,7 @@ struct settings *settings_seal(const struct settings *draft, enum framing_kind k
         return NULL;
     }
     *sealed = *draft;
-    sealed->references = 1;
+    atomic_init(&sealed->references, 1);
     sealed->replier = NULL;
     sealed->greeting_bytes = (struct bytes){0};
     if (own_texts(sealed, error) != GT_DONE || seal_limits(sealed, error) != GT_DONE ||
@@ -188,8 +188,9 @@ struct settings *settings_seal(const struct settings *draft, enum framing_kind k
 
 struct settings *settings_keep(struct settings *sealed)
 {
-    assert(sealed->references > 0);
-    sealed->references++;
+    unsigned before = atomic_fetch_add(&sealed->references, 1);
+    assert(before > 0);
+    (void)before;
     return sealed;
 }
 
@@ -199,8 +200,9 @@ void settings_release(struct settings **sealed)
     *sealed = NULL;
     if (!settings)
         return;
-    assert(settings->references > 0);
-    if (--settings->references > 0)
+    unsigned before = atomic_fetch_sub(&settings->references, 1);
+    assert(before > 0);
+    if (before > 1)
         return;
     settings_clear(settings);
     free(settings);

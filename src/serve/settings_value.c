@@ -131,6 +131,16 @@ int setting_read_count(struct settings *settings, const struct setting_row *row,
                   (long long)row->least, (long long)row->most);
 }
 
+int setting_read_workers(struct settings *settings, const struct setting_row *row,
+                         const char *value, struct error *error)
+{
+    if (strcmp(value, "auto") == 0)
+        *number_at(settings, row) = 0;
+    else if (setting_read_count(settings, row, value, error) != GT_DONE)
+        return error_append(error, ", or auto");
+    return GT_DONE;
+}
+
 int setting_read_size(struct settings *settings, const struct setting_row *row, const char *value,
                       struct error *error)
 {

@@ -27,6 +27,7 @@ setting_reader setting_read_keep;
 setting_reader setting_read_flag;   /* a bool */
 setting_reader setting_read_choice; /* a flag that makes an int64_t what the row's most says */
 setting_reader setting_read_count;
+setting_reader setting_read_workers; /* a count, or auto: 0 */
 setting_reader setting_read_size;
 setting_reader setting_read_duration;
 setting_reader setting_read_reply;

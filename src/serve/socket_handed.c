@@ -92,8 +92,8 @@ int socket_open_descriptor(int fd, struct listening_socket *socket, struct error
 {
     if (fcntl(fd, F_GETFD) < 0)
         return error_errno(error, errno, "cannot listen on fd:%d", fd);
-    *socket =
-        (struct listening_socket){.fd = fd, .type = ask(fd, SO_TYPE), .family = ask(fd, SO_DOMAIN)};
+    *socket = (struct listening_socket){
+        .fd = fd, .type = ask(fd, SO_TYPE), .family = ask(fd, SO_DOMAIN), .handed = true};
     const char *reason = why_not(socket);
     if (reason)
         return error_set(error, GT_FAILED, "cannot listen on fd:%d: %s", fd, reason);

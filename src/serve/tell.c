@@ -1,5 +1,8 @@
 /* tell.c: everything the library has to say goes through one callback; that connections come and
- * go, for those who keep something for each, through two more. */
+ * go, for those who keep something for each, through two more.
+ *
+ * Workers tell from threads of their own. Events are one story: they come one at a time, under a
+ * lock. What happens to a connection is its worker's business, and needs none. */
 #include "serve/server.h"
 
 #include <stdarg.h>
@@ -19,6 +22,30 @@ static const char *subject(struct event_origin origin, char name[PEER_NAME_SIZE]
     if (origin.peer)
         return peer_name(origin.peer, name);
     return origin.listener ? origin.listener->socket.name : NULL;
+}
+
+int tell_open(gt_server *server)
+{
+    pthread_mutexattr_t attributes;
+    int number = pthread_mutexattr_init(&attributes);
+    if (number == 0) {
+        pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+        number = pthread_mutex_init(&server->told_lock, &attributes);
+        pthread_mutexattr_destroy(&attributes);
+    }
+    return number ? GT_FAILED : GT_DONE;
+}
+
+void tell_close(gt_server *server)
+{
+    pthread_mutex_destroy(&server->told_lock);
+}
+
+void tell_event(gt_server *server, const struct gt_event *event)
+{
+    pthread_mutex_lock(&server->told_lock);
+    server->told(event, server->told_context);
+    pthread_mutex_unlock(&server->told_lock);
 }
 
 void tell(gt_server *server, enum gt_event_kind kind, enum gt_level level,
@@ -42,7 +69,7 @@ void tell(gt_server *server, enum gt_event_kind kind, enum gt_level level,
         .reason = origin.reason == REASON_NONE ? NULL : reason_row(origin.reason)->word,
         .peer = origin.peer ? who : NULL,
         .listener = origin.listener ? origin.listener->socket.name : NULL};
-    server->told(&event, server->told_context);
+    tell_event(server, &event);
 }
 
 /* Its public name. */

@@ -18,9 +18,12 @@ int worker_open(struct worker *worker, struct gt_server *server, struct engine *
                 struct recorder *recorder, struct error *error)
 {
     *worker = (struct worker){
-        .server = server, .engine = engine, .recorder = recorder, .counters = &server->counters};
-    struct list *lists[] = {&worker->fresh, &worker->proven, &worker->ended,       &worker->dirty,
-                            &worker->posts, &worker->held,   &worker->held_parcels};
+        .server = server, .engine = engine, .recorder = recorder, .limits = &server->limits};
+    worker->counters = &worker->counted;
+    worker->alone = server->limits.workers == 1;
+    struct list *lists[] = {&worker->listeners, &worker->fresh,       &worker->proven,
+                            &worker->ended,     &worker->dirty,       &worker->posts,
+                            &worker->held,      &worker->held_parcels};
     for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
     pool_init(&worker->connections, sizeof(struct connection));
@@ -67,11 +70,6 @@ void worker_each(struct worker *worker, void (*visit)(struct connection *connect
 {
     each_in(&worker->fresh, visit);
     each_in(&worker->proven, visit);
-}
-
-bool worker_full(const struct worker *worker)
-{
-    return worker->connection_count >= worker->max_connections && list_empty(&worker->fresh);
 }
 
 /* ---- turns ---- */
@@ -134,4 +132,12 @@ int64_t worker_wall_us(struct worker *worker)
     if (worker->wall_us == 0)
         worker->wall_us = engine_wall_us(worker->engine);
     return worker->wall_us;
+}
+
+void worker_wake_others(struct worker *worker)
+{
+    struct crew *crew = &worker->server->crew;
+    for (unsigned i = 0; i < crew->size; i++)
+        if (&crew->workers[i] != worker)
+            engine_wake(crew->workers[i].engine);
 }

@@ -30,7 +30,7 @@ int send_replies_begin(struct send_replies *replies, struct engine *engine,
     replies->terminal = isatty(STDOUT_FILENO);
     if (outlet_open(&outlet, STDOUT_FILENO, error) != GT_DONE)
         return GT_FAILED;
-    replies->paper = show_recorder_create(engine, outlet, SHOW_RAW, PRINT_BOUND_BYTES);
+    replies->paper = show_recorder_create(engine, outlet, NULL, SHOW_RAW, PRINT_BOUND_BYTES);
     if (replies->paper)
         return GT_DONE;
     outlet_close(&outlet);

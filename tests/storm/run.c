@@ -142,7 +142,7 @@ static void let_settle(struct run *run)
 
 static void judge_left_behind(struct run *run)
 {
-    const struct worker *worker = &run->server->worker;
+    const struct worker *worker = &run->server->crew.workers[0];
     unsigned open = sim_open_count(run->engine);
     if (open != 1)
         scenario_break(&run->scenario, "%u descriptors are left open", open - 1);
@@ -226,7 +226,7 @@ static void judge_status(struct run *run, int status, bool failed)
         scenario_break(scenario, "it was stopped and drained with status %d: %s", status,
                        gt_error(run->server));
     if (!failed && has_goal(run) && !run->stopped_ns && status != GT_DONE &&
-        !(run->choice.count == 1 && run->server->worker.reply_lost))
+        !(run->choice.count == 1 && run->server->crew.workers[0].reply_lost))
         scenario_break(scenario, "it reached its goal with status %d: %s", status,
                        gt_error(run->server));
 }
@@ -234,7 +234,7 @@ static void judge_status(struct run *run, int status, bool failed)
 static void judge(struct run *run)
 {
     int status = server_finish(run->server);
-    bool cut_off = run->server->worker.unfinished > 0;
+    bool cut_off = run->server->crew.workers[0].unfinished > 0;
     bool failed = run->server->failed;
     let_settle(run);
     struct scenario_outcome outcome = {

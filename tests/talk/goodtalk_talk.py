@@ -33,8 +33,9 @@ SANITIZER_WORDS = (b"AddressSanitizer", b"LeakSanitizer", b"ThreadSanitizer", b"
 
 @functools.lru_cache(None)
 def is_sanitized():
-    """Whether this build carries AddressSanitizer (memory figures mean little then)."""
-    return b"__asan_init" in pathlib.Path(GOODTALK).read_bytes()
+    """Whether this build carries AddressSanitizer or ThreadSanitizer (memory figures mean little then)."""
+    program = pathlib.Path(GOODTALK).read_bytes()
+    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 def this_process():

@@ -14,7 +14,7 @@
 
 static struct worker *worker_in(struct sim_server *world)
 {
-    return &world->server->worker;
+    return &world->server->crew.workers[0];
 }
 
 /* A pipe that holds one byte, and so takes nothing of a message until it is read. */

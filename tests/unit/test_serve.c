@@ -356,7 +356,7 @@ static void replies_that_are_not_read_count_as_memory(void **state)
     sim_client_says(honest, "x\n");
     sim_server_run(&world, SEC);
     assert_true(sim_server_told(&world, "memory"));
-    assert_true(world.server->worker.memory_bytes < 1000);
+    assert_true(world.server->crew.workers[0].memory_bytes < 1000);
     assert_true(sim_client_got(honest, "Good talking to you\n"));
     gt_stop(world.server);
     sim_server_finish(&world);
@@ -380,7 +380,7 @@ static void only_the_holder_of_most_memory_gives_way(void **state)
     sim_client_send(honest, slice_of(bytes, 20000));
     sim_server_run(&world, SEC);
     assert_true(sim_server_told(&world, "memory"));
-    assert_int_equal(world.server->worker.connection_count, 1);
+    assert_int_equal(world.server->crew.workers[0].connection_count, 1);
     sim_client_says(honest, "\n");
     sim_server_run(&world, SEC);
     assert_true(sim_client_read(honest, 1) == 1);

@@ -93,7 +93,6 @@ static void test_letters_and_scopes(void **state)
         {"spin", 0, GT_SCOPE_SERVER},
         {"verbose", 'v', GT_SCOPE_PROGRAM},
         {"exec", 'x', GT_SCOPE_LATER},
-        {"workers", 'j', GT_SCOPE_LATER},
         {"chroot", 0, GT_SCOPE_LATER},
         {"version", 'V', GT_SCOPE_PROGRAM},
     };

@@ -95,7 +95,7 @@ static void stage_open(struct stage *stage, enum show_format format)
 {
     struct outlet outlet = {.fd = FAKE_FD, .mode = WRITE_STREAM};
     *stage = (struct stage){.fake.engine.table = &fake_table};
-    stage->recorder = show_recorder_create(&stage->fake.engine, outlet, format, BOUND);
+    stage->recorder = show_recorder_create(&stage->fake.engine, outlet, NULL, format, BOUND);
     assert_non_null(stage->recorder);
     stage->recorder->changed = count_change;
     stage->recorder->owner = stage;
@@ -431,7 +431,7 @@ static void reality_open(struct reality *reality, int fd)
     *reality = (struct reality){.engine = engine_create("epoll", &error)};
     assert_non_null(reality->engine);
     assert_int_equal(outlet_open(&outlet, fd, &error), GT_DONE);
-    reality->recorder = show_recorder_create(reality->engine, outlet, SHOW_RAW, 1 << 20);
+    reality->recorder = show_recorder_create(reality->engine, outlet, NULL, SHOW_RAW, 1 << 20);
     assert_non_null(reality->recorder);
     reality->recorder->changed = count_real_change;
     reality->recorder->owner = reality;

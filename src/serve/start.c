@@ -1,0 +1,166 @@
+/* start.c: how a run begins.
+ *
+ * The happy path: the settings fit together, there is an engine, the limits are what the process
+ * can bear, the workers are opened and their threads started; then they accept, and readiness is
+ * told. Nothing has been accepted before all that can fail is done but telling that it is ready.
+ * Whatever fails before that leaves a run that is over. */
+#include "base/units.h"
+#include "guard/descriptors.h"
+#include "guard/ready.h"
+#include "serve/engine_choice.h"
+#include "serve/server.h"
+
+/* Descriptors of a worker that are neither connections nor listeners: its engine, guests, who has
+ * just given way; of the first also the standard ones, the outlet, a few to spare. */
+#define DESCRIPTORS_KEPT 32
+
+#define MOST_CONNECTIONS 10000
+
+static const struct event_origin nobody = {.reason = REASON_NONE};
+
+/* ---- what is asked for ---- */
+
+/* Whether a run may begin. */
+static int check_start(gt_server *server)
+{
+    bool connects = false;
+    struct list *listeners = &server->listeners;
+    for (struct list *link = listeners->next; link != listeners; link = link->next)
+        connects |= !list_item(link, struct listener, link)->post;
+    if (server->begun)
+        return error_set(&server->error, GT_WRONG, "a server runs once");
+    if (list_empty(listeners))
+        return error_set(&server->error, GT_WRONG,
+                         "no address to listen on: gt_listen comes first");
+    if (server->settings.connections > 0 && !connects)
+        return error_set(&server->error, GT_WRONG,
+                         "--connections: datagrams have none; --count counts messages");
+    return GT_DONE;
+}
+
+static void take_goal(gt_server *server)
+{
+    server->goal.messages = server->settings.count;
+    server->goal.connections = server->settings.connections;
+    server->one_shot = server->goal.messages == 1 && server->goal.connections == 0;
+}
+
+struct engine *server_need_engine(gt_server *server)
+{
+    struct engine *engine = atomic_load(&server->engine);
+    if (!engine)
+        engine = engine_choose(server, &server->error);
+    if (engine)
+        engine->spin_ns = server->settings.spin_ns;
+    atomic_store(&server->engine, engine);
+    return engine;
+}
+
+/* A simulated world has one worker, and as many descriptors as it likes. */
+static unsigned count_workers(const gt_server *server, bool simulated)
+{
+    if (simulated)
+        return 1;
+    return server->settings.workers == 0 ? crew_size_auto() : (unsigned)server->settings.workers;
+}
+
+/* What the limit of open files leaves for connections; at least one. */
+static int64_t descriptors_left(const gt_server *server, unsigned workers)
+{
+    int64_t kept_each = DESCRIPTORS_KEPT;
+    const struct list *listeners = &server->listeners;
+    for (const struct list *link = listeners->next; link != listeners; link = link->next)
+        kept_each++;
+    int64_t left = descriptors_raise() - kept_each * workers;
+    return left > 1 ? left : 1;
+}
+
+/* How many connections there may be: what was asked for, if the descriptors suffice. */
+static int limit(gt_server *server, unsigned workers, bool simulated)
+{
+    int64_t asked = server->settings.max_connections;
+    int64_t most = simulated ? MOST_CONNECTIONS : descriptors_left(server, workers);
+    if (asked > most)
+        return error_set(&server->error, GT_FAILED,
+                         "--max-connections %lld: the limit of open files allows %lld; raise it "
+                         "with ulimit -n",
+                         (long long)asked, (long long)most);
+    if (asked == 0)
+        asked = most < MOST_CONNECTIONS ? most : MOST_CONNECTIONS;
+    limits_open(&server->limits, workers, (unsigned)asked, (size_t)server->settings.max_memory);
+    return GT_DONE;
+}
+
+/* ---- what is told ---- */
+
+static int tell_ready(gt_server *server)
+{
+    if (!server->settings.ready)
+        return GT_DONE;
+    struct bytes names = {0};
+    int result = 0;
+    struct list *listeners = &server->crew.workers[0].listeners;
+    for (struct list *link = listeners->next; link != listeners; link = link->next)
+        result |= bytes_format(&names, "%s\n", list_item(link, struct listener, link)->socket.name);
+    int status = result < 0
+                     ? error_set(&server->error, GT_FAILED, "--ready: out of memory")
+                     : ready_tell(server->settings.ready, bytes_slice(&names), &server->error);
+    bytes_free(&names);
+    return status;
+}
+
+static void tell_limits(gt_server *server)
+{
+    const struct limits *limits = &server->limits;
+    char messages[32];
+    char connections[32];
+    size_t each = sizeof(struct connection) + sizeof(struct output);
+    units_size_words(messages, sizeof messages, (int64_t)limits->max_memory);
+    units_size_words(connections, sizeof connections, (int64_t)(each * limits->max_connections));
+    tell(server, GT_EVENT_NOTE, GT_DETAIL, nobody,
+         "%u worker%s, engine %s; at most %u connections, %s for them, and %s for unfinished "
+         "messages and waiting replies",
+         limits->workers, limits->workers == 1 ? "" : "s",
+         server->crew.workers[0].engine->table->name, limits->max_connections, connections,
+         messages);
+}
+
+/* ---- starting ---- */
+
+static int open_crew(gt_server *server, struct engine *engine, bool simulated)
+{
+    unsigned workers = count_workers(server, simulated);
+    int status = limit(server, workers, simulated);
+    if (status == GT_DONE)
+        status = crew_open(server, workers, engine);
+    if (status == GT_DONE)
+        status = crew_start(server);
+    return status;
+}
+
+int server_start(gt_server *server, struct engine *engine)
+{
+    bool simulated = engine != NULL;
+    if (check_start(server) != GT_DONE)
+        return server->error.status;
+    if (simulated)
+        atomic_store(&server->engine, engine);
+    engine = server_need_engine(server);
+    if (!engine)
+        return GT_FAILED;
+    server->begun = true;
+    take_goal(server);
+    int status = open_crew(server, engine, simulated);
+    server->failed = status != GT_DONE;
+    if (status != GT_DONE)
+        return status;
+    server_limit_time(server, engine);
+    crew_go(server);
+    tell_limits(server);
+    status = tell_ready(server);
+    if (status == GT_DONE)
+        tell(server, GT_EVENT_READY, GT_NOTICE, nobody, "ready");
+    else
+        server_fail(server, &server->error);
+    return GT_DONE;
+}
