@@ -174,8 +174,8 @@ static void what_is_not_built_is_refused(void **state)
 static void commands_to_come_are_refused(void **state)
 {
     (void)state;
-    expect_refused("bench x", "not built yet in this version");
-    expect_refused("bench x", "goodtalk listen bench");
+    expect_refused("show x", "not built yet in this version");
+    expect_refused("show x", "goodtalk listen show");
     expect_refused("check", "goodtalk listen check");
     assert_int_equal(parse("listen send -k"), GT_DONE);
     assert_int_equal(options.given.address_count, 1);
