@@ -218,6 +218,15 @@ def test_a_result_that_cannot_be_written_is_an_error(goodtalk):
     assert ended.returncode == 1 and b"standard output" in ended.stderr and b"ENOSPC" in ended.stderr
 
 
+def test_more_is_told_where_asked_for(goodtalk):
+    talk = goodtalk("-k", "-f", "line", "-s", "none")
+    ended = subprocess.run([GOODTALK, "bench", "-v", "-c", "2", "-n", "10", talk.addresses[0]],
+                           capture_output=True, timeout=PATIENCE, check=True)
+    assert ended.stderr.decode().splitlines() == [
+        f"goodtalk: connected to {talk.addresses[0]}",
+        f"goodtalk: all connections are open to {talk.addresses[0]}"]
+
+
 # ---- in a terminal, and interrupted ----
 
 
