@@ -2,14 +2,14 @@
 #
 #   make            build/goodtalk                 make run ARGS="-k 8080"   build it and run it
 #   make test       everything that is quick       make test-all             and all that is not
-#   make install    DESTDIR=, PREFIX=/usr/local
+#   make install    DESTDIR=, PREFIX=/usr/local   make bench                 measure it beside its peers
 
 BUILD  ?= build
 PREFIX ?= /usr/local
 ARGS   ?=
 PYTHON ?= /usr/bin/python3
 
-.PHONY: all build run test test-all asan soak soak-fuzz soak-storm tidy format install clean
+.PHONY: all build run test test-all asan soak soak-fuzz soak-storm tidy bench format install clean
 
 all: build
 
@@ -27,9 +27,14 @@ test test-all asan soak soak-fuzz soak-storm tidy:
 	@tools/install-packages $@
 	@$(PYTHON) tools/run-tests $@
 
+bench:
+	@tools/install-packages bench
+	@$(PYTHON) bench/run
+
 format:
 	@tools/install-packages tidy
-	@clang-format -i $(wildcard include/*.h src/*/*.[ch] tests/*/*.[ch] examples/*.c examples/*.cc)
+	@clang-format -i $(wildcard include/*.h src/*/*.[ch] tests/*/*.[ch] bench/*.[ch] bench/*/*.c examples/*.c \
+		examples/*.cc)
 
 install: build
 	@meson configure $(BUILD) --prefix=$(abspath $(PREFIX))

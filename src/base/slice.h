@@ -22,6 +22,13 @@ static inline struct slice slice_of_text(const char *text)
     return (struct slice){(const uint8_t *)text, strlen(text)};
 }
 
+/* A copy of what has just been written, read in halves as it was written. (A load of both at once
+ * waits until they have left the store buffer: for each message, a tenth of our time.) */
+static inline struct slice slice_fresh(const volatile struct slice *slice)
+{
+    return slice_of(slice->data, slice->size);
+}
+
 /* The slice without its first count bytes; count is at most its size. */
 static inline struct slice slice_after(struct slice slice, size_t count)
 {

@@ -1,5 +1,6 @@
 /* turn.c: the moves of a turn are the table below, and nothing else. The happy path runs down it:
- * taken, recorded, replied, sent (or replied before recorded).
+ * taken, joined; or, where the reply comes later: taken, recorded, replied, sent (or replied before
+ * recorded).
  *
  * A move that is not in the table, or a turn that is none, means that who holds what has been lost
  * track of: going on would mean replies to strangers, so it says what happened and aborts. */
@@ -11,9 +12,10 @@
 /* Stored one up, so that an empty place (0) is no move. */
 #define TO(state) ((TURN_##state) + 1)
 
-static const uint8_t moves[TURN_STATE_COUNT][TURN_EVENT_COUNT] = {
+const uint8_t turn_moves[TURN_STATE_COUNT][TURN_EVENT_COUNT] = {
     [TURN_FREE] = {[TURN_TAKEN] = TO(HELD)},
-    [TURN_HELD] = {[TURN_REPLIED] = TO(HELD_READY),
+    [TURN_HELD] = {[TURN_JOINED] = TO(FREE),
+                   [TURN_REPLIED] = TO(HELD_READY),
                    [TURN_RECORDED] = TO(OPEN),
                    [TURN_ORPHANED] = TO(ORPHAN_HELD)},
     [TURN_HELD_READY] = {[TURN_RECORDED] = TO(READY), [TURN_ORPHANED] = TO(ORPHAN_HELD_READY)},
@@ -37,8 +39,8 @@ static const char *const state_names[TURN_STATE_COUNT] = {
 };
 
 static const char *const event_names[TURN_EVENT_COUNT] = {
-    [TURN_TAKEN] = "taken", [TURN_RECORDED] = "recorded", [TURN_REPLIED] = "replied",
-    [TURN_SENT] = "sent",   [TURN_ORPHANED] = "orphaned",
+    [TURN_TAKEN] = "taken",     [TURN_JOINED] = "joined", [TURN_RECORDED] = "recorded",
+    [TURN_REPLIED] = "replied", [TURN_SENT] = "sent",     [TURN_ORPHANED] = "orphaned",
 };
 
 const char *turn_state_name(enum turn_state state)
@@ -51,24 +53,12 @@ static const char *event_name(enum turn_event event)
     return (unsigned)event < TURN_EVENT_COUNT ? event_names[event] : "no event";
 }
 
-static _Noreturn void wrong_move(const struct gt_turn *turn, enum turn_event event)
+void turn_wrong_move(const struct gt_turn *turn, enum turn_event event)
 {
-    fprintf(stderr, "goodtalk: bug: a turn that is %s cannot be %s\n",
-            turn_state_name((enum turn_state)turn->state), event_name(event));
-    abort();
-}
-
-enum turn_state turn_move(struct gt_turn *turn, enum turn_event event)
-{
-    if (turn->magic != TURN_MAGIC) {
+    if (turn->magic != TURN_MAGIC)
         fprintf(stderr, "goodtalk: bug: what should be %s is not a turn\n", event_name(event));
-        abort();
-    }
-    if (turn->state >= TURN_STATE_COUNT || (unsigned)event >= TURN_EVENT_COUNT)
-        wrong_move(turn, event);
-    uint8_t to = moves[turn->state][event];
-    if (to == 0)
-        wrong_move(turn, event);
-    turn->state = (uint8_t)(to - 1);
-    return (enum turn_state)turn->state;
+    else
+        fprintf(stderr, "goodtalk: bug: a turn that is %s cannot be %s\n",
+                turn_state_name((enum turn_state)turn->state), event_name(event));
+    abort();
 }

@@ -1,19 +1,5 @@
-/* frame.c: what every framing needs around its scan: a clean mark before, and afterwards a note of
- * how far the bytes that stay have been searched, so that no byte is searched twice however the
- * stream is cut. */
+/* frame.c: what is the same for every framing, besides the scan (frame.h). */
 #include "codec/frame.h"
-
-#include <assert.h>
-
-enum frame_result frame_scan(const struct framing *framing, struct frame *frame, struct slice input,
-                             enum frame_event event, struct frame_mark *mark)
-{
-    assert(frame->scanned <= input.size);
-    *mark = (struct frame_mark){0};
-    enum frame_result result = framing->codec->scan(framing, frame, input, event, mark);
-    frame->scanned = result == FRAME_MORE ? input.size - mark->consumed : 0;
-    return result;
-}
 
 bool frame_pauses(const struct framing *framing, const struct frame *frame, size_t input_size)
 {

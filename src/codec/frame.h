@@ -17,6 +17,8 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
+#include <assert.h>
+
 struct codec;
 
 #define FRAME_DELIMITER_MAX 64
@@ -119,10 +121,20 @@ int packet_keep(struct bytes *input, struct slice packet);
 int framing_parse(struct framing *framing, const char *text, size_t max_message,
                   struct error *error);
 
-/* See the top. input is all that is not consumed; it is scanned once, however often it is cut. With
- * FRAME_END, call until FRAME_MORE. */
-enum frame_result frame_scan(const struct framing *framing, struct frame *frame, struct slice input,
-                             enum frame_event event, struct frame_mark *mark);
+/* See the top. input is all that is not consumed; with FRAME_END, call until FRAME_MORE.
+ *
+ * Around the scan: a clean mark before, and afterwards a note of how far the bytes that stay have
+ * been searched, so that no byte is searched twice however the stream is cut. */
+static inline enum frame_result frame_scan(const struct framing *framing, struct frame *frame,
+                                           struct slice input, enum frame_event event,
+                                           struct frame_mark *mark)
+{
+    assert(frame->scanned <= input.size);
+    *mark = (struct frame_mark){0};
+    enum frame_result result = framing->codec->scan(framing, frame, input, event, mark);
+    frame->scanned = result == FRAME_MORE ? input.size - mark->consumed : 0;
+    return result;
+}
 
 /* Whether a pause would end a message now: input is not empty and the framing still takes pauses.
  */

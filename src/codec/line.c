@@ -6,44 +6,18 @@
  * of a line end. */
 #include "codec/line.h"
 
-/* Where the LF of the line that begins at skip is; input.size when it has not come. What was
- * scanned before is not searched again. */
-static size_t find_line_end(const struct frame *frame, struct slice input, size_t skip)
-{
-    size_t from = frame->scanned > skip ? frame->scanned : skip;
-    if (from >= input.size)
-        return input.size;
-    const uint8_t *end = memchr(input.data + from, '\n', input.size - from);
-    return end ? (size_t)(end - input.data) : input.size;
-}
+#include "base/attributes.h"
 
-/* Whether a line that begins with rest, without its LF yet, is over the limit whatever follows. */
-static bool surely_too_long(size_t max_message, struct slice rest)
+SELDOM enum frame_result line_begun(const struct framing *framing, struct slice rest)
 {
-    if (rest.size <= max_message)
-        return false;
-    return rest.size - max_message > 1 || !slice_ends_with(rest, '\r');
-}
-
-enum frame_result line_take(const struct framing *framing, const struct frame *frame,
-                            struct slice input, size_t skip, struct frame_mark *mark)
-{
-    if (input.size == skip)
+    if (rest.size <= framing->max_message)
         return FRAME_MORE;
-    size_t end = find_line_end(frame, input, skip);
-    struct slice body = slice_of(input.data + skip, end - skip);
-    if (end == input.size)
-        return surely_too_long(framing->max_message, body) ? FRAME_TOO_LONG : FRAME_MORE;
-    mark->raw = slice_of(body.data, body.size + 1);
-    if (slice_ends_with(body, '\r'))
-        body.size--;
-    mark->body = body;
-    mark->consumed = end + 1;
-    return body.size > framing->max_message ? FRAME_TOO_LONG : FRAME_MESSAGE;
+    bool certain = rest.size - framing->max_message > 1 || !slice_ends_with(rest, '\r');
+    return certain ? FRAME_TOO_LONG : FRAME_MORE;
 }
 
-enum frame_result line_take_rest(const struct framing *framing, struct slice input, size_t skip,
-                                 struct frame_mark *mark)
+SELDOM enum frame_result line_take_rest(const struct framing *framing, struct slice input,
+                                        size_t skip, struct frame_mark *mark)
 {
     if (input.size == skip)
         return FRAME_MORE;
@@ -72,9 +46,9 @@ static enum frame_result line_scan(const struct framing *framing, struct frame *
                                    struct frame_mark *mark)
 {
     enum frame_result result = line_take(framing, frame, input, 0, mark);
-    if (result == FRAME_MORE && event == FRAME_END)
-        return line_take_rest(framing, input, 0, mark);
-    return result;
+    if (result != FRAME_MORE || event != FRAME_END)
+        return result;
+    return line_take_rest(framing, input, 0, mark);
 }
 
 const struct codec codec_line = {

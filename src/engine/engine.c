@@ -11,14 +11,21 @@
 
 struct engine *engine_create(const char *name, struct error *error)
 {
-    if (strcmp(name, "auto") == 0 || strcmp(name, "epoll") == 0)
+    if (strcmp(name, "epoll") == 0)
         return engine_epoll_create(error);
     if (strcmp(name, "uring") == 0)
-        error_set(error, GT_WRONG, "engine uring is not built yet; epoll is");
-    else
-        error_set(error, GT_WRONG, "%s: not an engine; there are auto and epoll", name);
+        return engine_uring_create(error);
+    error_set(error, GT_WRONG, "%s: not an engine; there are epoll and uring", name);
     return NULL;
 }
+
+#ifndef GOODTALK_URING
+struct engine *engine_uring_create(struct error *error)
+{
+    error_set(error, GT_FAILED, "engine uring is not in this build: liburing was not there");
+    return NULL;
+}
+#endif
 
 void engine_destroy(struct engine **engine)
 {

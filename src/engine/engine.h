@@ -14,10 +14,9 @@
  * done is called later, exactly once (accept, receive, read: once per thing that happened;
  * op.active tells whether more may come).
  *
- * Results: counts or descriptors, or -errno. Two implementations now (epoll.c, sim.c); uring.c has
- * its slot in engine_create. The same contract tests run against each:
- * tests/unit/test_engine_*.c. Later operations (child's end) join as typed structs like
- * these.
+ * Results: counts or descriptors, or -errno. Three implementations: epoll.c, uring.c, sim.c. The
+ * same contract tests run against each: tests/unit/test_engine_*.c. Later operations (child's end)
+ * join as typed structs like these.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -209,13 +208,20 @@ struct engine {
     struct timers timers;
     int64_t now_ns;      /* the clock (monotonic), read once before and once after each wait */
     size_t receive_size; /* bytes one receive brings at most */
+    int64_t spin_ns;     /* the owner's: a pass that would sleep polls instead until so long after
+                            something last happened, and only then sleeps; 0: it sleeps. What ends
+                            a sleep ends the polling too, but for a signal whose handler does not
+                            wake. Where time does not pass by waiting (sim) it means nothing */
 };
 
-/* An engine by its name: "auto" or "epoll" ("uring" later). NULL with the reason in error. */
+/* An engine by its name: "epoll" or "uring". NULL with the reason in error. */
 struct engine *engine_create(const char *name, struct error *error);
 
-/* The implementations, each ready to run or NULL with the reason. sim's is in engine/sim.h. */
+/* The implementations, each ready to run or NULL with the reason. sim's is in engine/sim.h. uring's
+ * belongs to the thread of its first pass, and is refused where the system denies io_uring, the
+ * kernel is older than 6.0, or liburing was missing when this was built. */
 struct engine *engine_epoll_create(struct error *error);
+struct engine *engine_uring_create(struct error *error);
 
 /* Free the engine; *engine becomes NULL. No operation may be active, no timer set (asserted). */
 void engine_destroy(struct engine **engine);
@@ -257,7 +263,8 @@ int engine_pass(struct engine *engine, int64_t wait_ns);
 int64_t engine_patience(struct engine *engine);
 
 /* A descriptor that is readable when a pass would find something that happened. It is the engine's:
- * only poll it. -1 where there is none (sim). */
+ * only poll it. -1 where there is none (sim; uring, where the system refuses it). Of the engine's
+ * own thread, or before its first pass. */
 int engine_descriptor(struct engine *engine);
 
 /* End the wait of the current, or the next, pass. From any thread or signal handler. */

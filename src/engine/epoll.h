@@ -46,12 +46,19 @@ enum descriptor_flag {
 
 /* An operation's phase: flags. */
 enum epoll_phase {
-    PHASE_DUE = 1,   /* over; done is called in the next pass */
-    PHASE_GENTLE = 2 /* the descriptor is in blocking mode: ask before each call */
+    PHASE_DUE = 1,      /* over; done is called in the next pass */
+    PHASE_GENTLE = 2,   /* the descriptor is in blocking mode: ask before each call */
+    PHASE_RING = 4,     /* uring.c's: the kernel carries it out, nothing here tries it */
+    PHASE_CANCELLED = 8 /* uring.c's: the kernel has been asked to end it */
 };
 
 struct epoll_engine {
     struct engine engine;
+
+    /* Wait and tell what happened: how many things, EPOLL_EVENTS_MAX when more may have; or -errno.
+     * epoll_gather, but for who waits in another way. */
+    int (*gather)(struct epoll_engine *engine, int64_t wait_ns);
+
     int epoll_fd;
     int wake_fd;       /* an eventfd */
     atomic_bool woken; /* wake_fd was written and no pass has seen it yet */
@@ -64,6 +71,7 @@ struct epoll_engine {
     struct list ready; /* operations to be tried */
     struct list later; /* operations to be tried from later_ns on */
     int64_t later_ns;
+    int64_t happened_ns; /* when something last did: an event, a wake, a done */
     struct descriptor *descriptors;
     size_t descriptor_count;
     uint8_t *buffer;     /* EPOLL_RECEIVE_SIZE bytes */
@@ -129,9 +137,29 @@ uint8_t epoll_gentleness(int fd);
 /* Whether poll says so. */
 bool epoll_ready_now(int fd, short events);
 
+/* ---- epoll.c ---- */
+
+/* Make it ready to run behind this table: GT_DONE, or the reason, and nothing to release. */
+int epoll_open(struct epoll_engine *engine, const struct engine_table *table, struct error *error);
+
+/* Free what epoll_open made. */
+void epoll_release(struct epoll_engine *engine);
+
+int epoll_gather(struct epoll_engine *engine, int64_t wait_ns);
+
+/* The monotonic clock now. */
+int64_t epoll_clock_ns(void);
+
 /* The rest are the table's functions, whose contract stands in engine.h; and for each kind of
  * operation its try: go on with an active one that is not due, and call done where there is a
  * result. */
+
+void epoll_cancel(struct engine *engine, struct op *op);
+int epoll_pass(struct engine *engine, int64_t wait_ns);
+int64_t epoll_patience(struct engine *engine);
+void epoll_wake(struct engine *engine);
+int64_t epoll_wall_us(struct engine *engine);
+uint64_t epoll_random(struct engine *engine);
 
 /* ---- epoll_connection.c ---- */
 
@@ -149,7 +177,30 @@ void epoll_receive(struct engine *engine, struct receive_op *op, int fd);
 void epoll_try_receive(struct epoll_engine *engine, struct receive_op *op);
 void epoll_read(struct engine *engine, struct receive_op *op, int fd);
 void epoll_try_read(struct epoll_engine *engine, struct receive_op *op);
+
+/* Tell a receive that this many bytes are at data. */
+void epoll_tell_received(struct epoll_engine *engine, struct receive_op *op, const uint8_t *data,
+                         size_t size);
+
+/* End a receive with this result, or the error of its connection that a send or SO_ERROR took. */
+void epoll_end_receive(struct epoll_engine *engine, struct receive_op *op, int64_t result);
+
 bool epoll_send(struct engine *engine, struct send_op *op, int fd);
+
+/* What is left of a send. */
+struct epoll_rest {
+    struct iovec *part; /* the first that is not empty */
+    unsigned count;     /* of parts; 0: all has left */
+};
+
+struct epoll_rest epoll_rest_of(const struct send_op *op);
+
+/* So many bytes of it have left. */
+void epoll_rest_advance(struct epoll_rest *rest, struct send_op *op, size_t sent);
+
+/* A connection's error (status, -errno) is told once: what the send took is kept for the receive.
+ */
+void epoll_keep_error(struct epoll_engine *engine, const struct send_op *op, int status);
 bool epoll_write(struct engine *engine, struct write_op *op, int fd);
 void epoll_try_transfer(struct epoll_engine *engine, struct send_op *op);
 bool epoll_sync(struct engine *engine, struct sync_op *op, int fd);

@@ -27,9 +27,8 @@ void epoll_receive(struct engine *base, struct receive_op *op, int fd)
     epoll_submit(epoll_of(base), &op->op, OP_RECEIVE, fd);
 }
 
-/* The error with which a receive ends; what SO_ERROR told before was taken from it and comes first.
- */
-static void end_receive(struct epoll_engine *engine, struct receive_op *op, int64_t result)
+/* What SO_ERROR told before was taken from the receive and comes first. */
+void epoll_end_receive(struct epoll_engine *engine, struct receive_op *op, int64_t result)
 {
     struct descriptor *row = epoll_row(engine, op->op.fd);
     if (row->error)
@@ -39,16 +38,22 @@ static void end_receive(struct epoll_engine *engine, struct receive_op *op, int6
     epoll_finish(engine, &op->op, result);
 }
 
+void epoll_tell_received(struct epoll_engine *engine, struct receive_op *op, const uint8_t *data,
+                         size_t size)
+{
+    epoll_row(engine, op->op.fd)->pass = engine->pass;
+    op->data = data;
+    engine->happened = true;
+    op->op.done(&op->op, (int64_t)size);
+}
+
 /* Tell what is at data. more: no edge needs to come for the next try. */
 static void deliver(struct epoll_engine *engine, struct receive_op *op, const uint8_t *data,
                     size_t size, bool more)
 {
-    epoll_row(engine, op->op.fd)->pass = engine->pass;
     if (more)
         list_append(&engine->ready, &op->op.link);
-    op->data = data;
-    engine->happened = true;
-    op->op.done(&op->op, (int64_t)size);
+    epoll_tell_received(engine, op, data, size);
 }
 
 static void try_packet(struct epoll_engine *engine, struct receive_op *op)
@@ -60,7 +65,7 @@ static void try_packet(struct epoll_engine *engine, struct receive_op *op)
     if (size < 0 && errno == EAGAIN && !epoll_row(engine, op->op.fd)->error)
         return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_IN);
     if (size <= 0)
-        return end_receive(engine, op, size < 0 ? -errno : 0);
+        return epoll_end_receive(engine, op, size < 0 ? -errno : 0);
     bool truncated = (size_t)size > PACKET_MAX; /* MSG_TRUNC: its size as it was */
     op->op.flags = truncated ? OP_PACKETS | OP_TRUNCATED : OP_PACKETS;
     deliver(engine, op, room, truncated ? PACKET_MAX : (size_t)size, true);
@@ -75,7 +80,7 @@ void epoll_try_receive(struct epoll_engine *engine, struct receive_op *op)
     if (size < 0 && errno == EAGAIN && !row->error)
         return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_IN);
     if (size <= 0)
-        return end_receive(engine, op, size < 0 ? -errno : 0);
+        return epoll_end_receive(engine, op, size < 0 ? -errno : 0);
     deliver(engine, op, engine->buffer, (size_t)size,
             epoll_more_to_come(row, size == EPOLL_RECEIVE_SIZE));
 }
@@ -107,25 +112,31 @@ void epoll_try_read(struct epoll_engine *engine, struct receive_op *op)
 
 /* ---- send and write ---- */
 
-/* What is left to send: the number of parts, *first the first that is not empty. */
-static unsigned parts_left(const struct send_op *op, struct iovec **first)
+static void skip_empty(struct epoll_rest *rest)
 {
-    unsigned skipped = 0;
-    while (skipped < op->part_count && op->parts[skipped].iov_len == 0)
-        skipped++;
-    *first = op->parts + skipped;
-    return op->part_count - skipped;
+    while (rest->count > 0 && rest->part->iov_len == 0) {
+        rest->part++;
+        rest->count--;
+    }
 }
 
-static void advance(struct send_op *op, struct iovec *part, size_t sent)
+struct epoll_rest epoll_rest_of(const struct send_op *op)
+{
+    struct epoll_rest rest = {op->parts, op->part_count};
+    skip_empty(&rest);
+    return rest;
+}
+
+void epoll_rest_advance(struct epoll_rest *rest, struct send_op *op, size_t sent)
 {
     op->transferred += sent;
     while (sent > 0) {
+        struct iovec *part = rest->part;
         size_t step = sent < part->iov_len ? sent : part->iov_len;
         part->iov_base = (char *)part->iov_base + step;
         part->iov_len -= step;
         sent -= step;
-        part++;
+        skip_empty(rest);
     }
 }
 
@@ -148,32 +159,32 @@ static ssize_t write_gently(int fd, const struct iovec *part)
     return write(fd, part->iov_base, part->iov_len < PIPE_BUF ? part->iov_len : PIPE_BUF);
 }
 
-static ssize_t transfer(struct send_op *op, struct iovec *parts, unsigned count)
+static ssize_t transfer(struct send_op *op, struct epoll_rest rest)
 {
     if (op->op.kind == OP_SEND)
-        return send_parts(op->op.fd, parts, count);
+        return send_parts(op->op.fd, rest.part, rest.count);
     enum write_mode mode = list_item(op, struct write_op, send)->mode;
     if (mode == WRITE_SOCKET)
-        return send_parts(op->op.fd, parts, count);
+        return send_parts(op->op.fd, rest.part, rest.count);
     if (op->op.phase & PHASE_GENTLE)
-        return write_gently(op->op.fd, parts);
-    return writev(op->op.fd, parts, (int)count);
+        return write_gently(op->op.fd, rest.part);
+    return writev(op->op.fd, rest.part, (int)rest.count);
 }
 
 /* Transfer until nothing is left (0), it would block (-EAGAIN), or it fails (-errno). A call that
  * takes nothing although there is something would never end: an I/O error. */
 static int transfer_all(struct send_op *op)
 {
-    struct iovec *first;
-    unsigned count;
-    while ((count = parts_left(op, &first)) > 0) {
-        ssize_t sent = transfer(op, first, count);
-        if (sent > 0)
-            advance(op, first, (size_t)sent);
-        else if (sent == 0)
+    struct epoll_rest rest = epoll_rest_of(op);
+    while (rest.count > 0) {
+        ssize_t sent = transfer(op, rest);
+        if (sent > 0) {
+            epoll_rest_advance(&rest, op, (size_t)sent);
+        } else if (sent == 0) {
             return -EIO;
-        else if (errno != EINTR)
+        } else if (errno != EINTR) {
             return -errno;
+        }
     }
     return 0;
 }
@@ -181,7 +192,7 @@ static int transfer_all(struct send_op *op)
 /* A connection's error is told once: what the send took is kept for the receive, which would take
  * the silence after it for the end of the stream. (EPIPE is none of that kind: the end came before
  * it.) */
-static void keep_error(struct epoll_engine *engine, const struct send_op *op, int status)
+void epoll_keep_error(struct epoll_engine *engine, const struct send_op *op, int status)
 {
     struct descriptor *row = epoll_row(engine, op->op.fd);
     if (row && op->op.kind == OP_SEND && status < 0 && status != -EPIPE && status != -ENOBUFS &&
@@ -194,7 +205,7 @@ void epoll_try_transfer(struct epoll_engine *engine, struct send_op *op)
     int status = transfer_all(op);
     if (status == -EAGAIN)
         return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_OUT);
-    keep_error(engine, op, status);
+    epoll_keep_error(engine, op, status);
     epoll_finish(engine, &op->op, status ? status : (int64_t)op->transferred);
 }
 
@@ -208,7 +219,7 @@ static bool transfer_at_once(struct epoll_engine *engine, struct send_op *op)
     int status = transfer_all(op);
     if (status == -EAGAIN)
         return epoll_begin_waiting(engine, &op->op, DESCRIPTOR_OUT);
-    keep_error(engine, op, status);
+    epoll_keep_error(engine, op, status);
     op->op.result = status ? status : (int64_t)op->transferred;
     return true;
 }

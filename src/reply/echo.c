@@ -17,7 +17,8 @@ static void echo_destroy(struct replier *replier)
 
 struct replier *replier_echo(void)
 {
-    static const struct replier_table table = {"echo", echo_answer, echo_destroy};
-    static struct replier echo = {&table};
+    static const struct replier_table table = {
+        .name = "echo", .answer = echo_answer, .destroy = echo_destroy};
+    static struct replier echo = {.table = &table};
     return &echo;
 }

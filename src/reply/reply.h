@@ -26,19 +26,27 @@ struct replier;
 
 struct replier_table {
     const char *name;
+    /* NULL: its repliers are constant. */
     enum reply_when (*answer)(struct replier *replier, const struct message *message,
                               struct gt_turn *turn, struct reply *reply);
     void (*destroy)(struct replier *replier);
+    bool keeps; /* it is given a turn, which it may keep for later; else the turn is NULL */
 };
 
 struct replier {
     const struct replier_table *table;
+    bool constant;      /* it says the same to every message, and need not be asked (35
+                           instructions): */
+    struct slice bytes; /* this, shared */
 };
 
 static inline enum reply_when replier_answer(struct replier *replier, const struct message *message,
                                              struct gt_turn *turn, struct reply *reply)
 {
-    return replier->table->answer(replier, message, turn, reply);
+    if (!replier->constant)
+        return replier->table->answer(replier, message, turn, reply);
+    *reply = (struct reply){.bytes = replier->bytes, .shared = true};
+    return REPLY_NOW;
 }
 
 /* Free it; *replier becomes NULL. */

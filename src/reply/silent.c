@@ -18,7 +18,8 @@ static void silent_destroy(struct replier *replier)
 
 struct replier *replier_silent(void)
 {
-    static const struct replier_table table = {"silent", silent_answer, silent_destroy};
-    static struct replier silent = {&table};
+    static const struct replier_table table = {
+        .name = "silent", .answer = silent_answer, .destroy = silent_destroy};
+    static struct replier silent = {.table = &table};
     return &silent;
 }

@@ -10,17 +10,6 @@ struct text_replier {
     struct bytes content;
 };
 
-static enum reply_when text_answer(struct replier *replier, const struct message *message,
-                                   struct gt_turn *turn, struct reply *reply)
-{
-    const struct text_replier *text = (struct text_replier *)(void *)replier;
-    (void)message;
-    (void)turn;
-    reply->bytes = bytes_slice(&text->content);
-    reply->shared = true;
-    return REPLY_NOW;
-}
-
 static void text_destroy(struct replier *replier)
 {
     struct text_replier *text = (struct text_replier *)(void *)replier;
@@ -30,12 +19,14 @@ static void text_destroy(struct replier *replier)
 
 struct replier *replier_text(struct bytes *content)
 {
-    static const struct replier_table table = {"text", text_answer, text_destroy};
+    static const struct replier_table table = {.name = "text", .destroy = text_destroy};
     struct text_replier *text = calloc(1, sizeof *text);
     if (!text)
         return NULL; /* the content stays the caller's */
     text->replier.table = &table;
     text->content = *content;
     *content = (struct bytes){0};
+    text->replier.constant = true;
+    text->replier.bytes = bytes_slice(&text->content);
     return &text->replier;
 }

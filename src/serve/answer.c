@@ -1,10 +1,13 @@
-/* answer.c: replies find their turns.
+/* answer.c: replies find their way out.
  *
- * A fixed reply is shared: the sealed settings hold it, already ended as the framing ends replies.
- * An echo or an application's reply is copied into memory of the turn, ended there. A reply from
- * another thread is copied by that thread and left in the worker's mailbox. Whatever the way,
- * connection_reply has the turn in the end. Where memory is out for a copy, the connection is lost,
- * so that no peer gets half a reply. */
+ * A reply that is known while its message is being taken (its turn is still at hand) joins the
+ * parcel at the end of its connection's output. A fixed one is shared: the sealed settings hold it,
+ * already ended as the framing ends replies. An echo, or an application's, is copied and ended
+ * there.
+ *
+ * A reply that comes later finds its turn in the output, and is copied into memory of the turn. One
+ * from another thread is copied by that thread and left in the worker's mailbox. Where memory is
+ * out for a copy, the connection is lost, so that no peer gets half a reply. */
 #include "serve/answer.h"
 
 #include "serve/connection.h"
@@ -18,6 +21,136 @@ static struct worker *worker_of_turn(const struct gt_turn *turn)
     return list_item(turn->mailbox, struct worker, mailbox);
 }
 
+/* ---- what is put around a reply ---- */
+
+static size_t wrapped_size(const struct frame_wrapping *wrapping, struct slice reply)
+{
+    return wrapping->head_size + reply.size + wrapping->tail.size;
+}
+
+static uint8_t *put(uint8_t *place, struct slice bytes)
+{
+    if (bytes.size > 0)
+        memcpy(place, bytes.data, bytes.size);
+    return place + bytes.size;
+}
+
+static void put_wrapped(uint8_t *place, const struct frame_wrapping *wrapping, struct slice reply)
+{
+    place = put(place, slice_of(wrapping->head, wrapping->head_size));
+    place = put(place, reply);
+    put(place, wrapping->tail);
+}
+
+/* ---- a reply that is known at once ---- */
+
+/* Its reply cannot be made: the connection is lost, so that no peer gets half a reply. Where only
+ * the framing cannot say it, the replies before it still leave. */
+static void fail(struct connection *connection, int number)
+{
+    if (number == -EMSGSIZE)
+        connection_close(connection, REASON_UNFRAMED);
+    else
+        connection_doom(connection, REASON_NO_MEMORY);
+}
+
+/* No reply: whatever the connection does next waits until the message is recorded. */
+static void join_none(struct connection *connection, uint64_t sequence)
+{
+    if (!parcel_join(connection->output, sequence, 0))
+        fail(connection, -ENOMEM);
+}
+
+static void join_shared(struct connection *connection, uint64_t sequence, struct slice shared)
+{
+    if (!parcel_join_shared(connection->output, sequence, shared))
+        fail(connection, -ENOMEM);
+}
+
+/* 0; -ENOMEM or -EMSGSIZE, and there is no reply. */
+static int join_copy(struct connection *connection, uint64_t sequence, struct slice reply)
+{
+    struct frame_wrapping wrapping;
+    if (!frame_wrap(connection->framing, reply, FRAME_REPLY_PLAIN, &wrapping)) {
+        join_none(connection, sequence);
+        fail(connection, -EMSGSIZE);
+        return -EMSGSIZE;
+    }
+    uint8_t *place = parcel_join(connection->output, sequence, wrapped_size(&wrapping, reply));
+    if (!place) {
+        fail(connection, -ENOMEM);
+        return -ENOMEM;
+    }
+    put_wrapped(place, &wrapping, reply);
+    return 0;
+}
+
+/* Whether its message is just being taken, and its reply can join. */
+static bool at_hand(const struct gt_turn *turn)
+{
+    return worker_of_turn(turn)->at_hand == turn;
+}
+
+/* Ask who replies at once. */
+static void ask(struct connection *connection, struct replier *replier,
+                const struct message *message)
+{
+    struct reply reply = {.shared = false};
+    enum reply_when when = replier_answer(replier, message, NULL, &reply);
+    if (when == REPLY_NONE)
+        join_none(connection, message->sequence);
+    else if (reply.shared)
+        join_shared(connection, message->sequence, reply.bytes);
+    else
+        join_copy(connection, message->sequence, reply.bytes);
+}
+
+/* Ask who may keep the turn. If he has not replied by now, it takes its place in the output. */
+static void ask_keeper(struct connection *connection, struct replier *replier,
+                       const struct message *message)
+{
+    struct worker *worker = worker_of(connection);
+    struct reply reply;
+    struct gt_turn *turn = worker_take_turn(worker, connection, NULL);
+    if (!turn) {
+        fail(connection, -ENOMEM);
+        return;
+    }
+    turn->sequence = message->sequence;
+    replier_answer(replier, message, turn, &reply);
+    if (turn->state != TURN_HELD)
+        return;
+    worker_hold(worker, turn);
+    output_append_turn(connection->output, turn);
+}
+
+static struct replier *replier_of(const struct worker *worker, const struct settings *settings)
+{
+    struct callback_replier *callback = &worker->server->callback;
+    return callback->heard ? &callback->replier : settings->replier;
+}
+
+struct replier *answer_replier(const struct connection *connection)
+{
+    return replier_of(worker_of(connection), connection->settings);
+}
+
+void answer_by_asking(struct connection *connection, struct replier *replier,
+                      const struct message *message)
+{
+    if (replier->table->keeps)
+        ask_keeper(connection, replier, message);
+    else
+        ask(connection, replier, message);
+}
+
+void answer_lost(struct connection *connection)
+{
+    fail(connection, -ENOMEM);
+}
+
+/* ---- a reply that comes later, and a datagram's ---- */
+
 /* The reply is known, or it is known that there is none. Whoever waits for it goes on. */
 static void replied(struct gt_turn *turn)
 {
@@ -27,19 +160,19 @@ static void replied(struct gt_turn *turn)
         exchange_settle(exchange);
 }
 
-/* The turn has its reply: bytes of owned (taken over), or shared ones that outlive its settings.
- * Its connection goes on at the end of the pass. */
-static void fill(struct gt_turn *turn, struct slice bytes, struct bytes *owned)
+/* The turn has its reply, in memory that is taken over. Its connection goes on at the end of the
+ * pass. */
+static void fill(struct gt_turn *turn, struct bytes *owned)
 {
     struct connection *connection = turn->connection;
     if (connection) {
-        turn->end.bytes = bytes;
-        turn->end.owned = owned ? *owned : (struct bytes){0};
+        turn->end.bytes = bytes_slice(owned);
+        turn->end.owned = *owned;
         output_filled(connection->output, turn);
         worker_mark_dirty(worker_of_turn(turn), connection->output);
     } else if (turn->exchange) {
-        exchange_fill(turn->exchange, bytes, owned);
-    } else if (owned) {
+        exchange_fill(turn->exchange, bytes_slice(owned), owned);
+    } else {
         bytes_free(owned);
     }
     replied(turn);
@@ -49,20 +182,9 @@ static void fill(struct gt_turn *turn, struct slice bytes, struct bytes *owned)
 static void fill_none(struct gt_turn *turn)
 {
     if (turn->connection)
-        fill(turn, slice_of(NULL, 0), NULL);
+        fill(turn, &(struct bytes){0});
     else
         replied(turn);
-}
-
-/* Its reply cannot be made: the connection is lost, so that no peer gets half a reply. Where only
- * the framing cannot say it, the replies before it still leave. */
-static void fail(struct gt_turn *turn, int number)
-{
-    if (turn->connection && number == -EMSGSIZE)
-        connection_close(turn->connection, REASON_UNFRAMED);
-    else if (turn->connection)
-        connection_doom(turn->connection, REASON_NO_MEMORY);
-    fill_none(turn);
 }
 
 /* What a reply to this turn is framed as; NULL: nobody is there to reply to. */
@@ -78,46 +200,46 @@ static const struct framing *framing_of(const struct gt_turn *turn)
 /* The reply with what the framing puts around it: 0, -ENOMEM or -EMSGSIZE. */
 static int copy_wrapped(const struct framing *framing, struct slice reply, struct bytes *copy)
 {
-    struct frame_wrapping wrapping = {.head_size = 0};
+    struct frame_wrapping wrapping;
     if (!frame_wrap(framing, reply, FRAME_REPLY_PLAIN, &wrapping))
         return -EMSGSIZE;
-    if (bytes_reserve(copy, wrapping.head_size + reply.size + wrapping.tail.size) < 0)
+    size_t size = wrapped_size(&wrapping, reply);
+    if (bytes_reserve(copy, size) < 0)
         return -ENOMEM;
-    bytes_append(copy, slice_of(wrapping.head, wrapping.head_size));
-    bytes_append(copy, reply);
-    bytes_append(copy, wrapping.tail);
+    put_wrapped(bytes_end(copy), &wrapping, reply);
+    copy->size = size;
     return 0;
 }
 
-static int reply_with_copy(struct gt_turn *turn, struct slice reply)
+static int fill_copy(struct gt_turn *turn, struct slice reply)
 {
     struct bytes copy = {0};
     const struct framing *framing = framing_of(turn);
     int result = framing ? copy_wrapped(framing, reply, &copy) : 0;
-    if (result < 0)
-        fail(turn, result);
-    else
-        fill(turn, bytes_slice(&copy), &copy);
+    if (result == 0) {
+        fill(turn, &copy);
+        return 0;
+    }
+    if (turn->connection)
+        fail(turn->connection, result);
+    fill_none(turn);
     return result;
 }
 
-void answer_message(const struct settings *settings, struct gt_turn *turn,
-                    const struct message *message)
+void answer_datagram(struct exchange *exchange, const struct message *message)
 {
-    gt_server *server = worker_of_turn(turn)->server;
-    struct replier *replier = settings->replier;
-    if (server->callback.heard)
-        replier = &server->callback.replier;
     struct reply reply = {.shared = false};
+    struct gt_turn *turn = exchange->turn;
+    struct replier *replier = replier_of(worker_of_turn(turn), exchange->post->listener->settings);
     enum reply_when when = replier_answer(replier, message, turn, &reply);
-    if (when == REPLY_LATER)
-        return;
     if (when == REPLY_NONE)
         fill_none(turn);
-    else if (reply.shared)
-        fill(turn, reply.bytes, NULL);
-    else
-        reply_with_copy(turn, reply.bytes);
+    else if (when == REPLY_NOW && !reply.shared)
+        fill_copy(turn, reply.bytes);
+    if (when != REPLY_NOW || !reply.shared)
+        return;
+    exchange_fill(exchange, reply.bytes, NULL);
+    replied(turn);
 }
 
 /* ---- the application's replies ---- */
@@ -141,7 +263,8 @@ static enum reply_when ask_application(struct replier *replier, const struct mes
 
 void answer_by_callback(gt_server *server)
 {
-    static const struct replier_table table = {.name = "callback", .answer = ask_application};
+    static const struct replier_table table = {
+        .name = "callback", .answer = ask_application, .keeps = true};
     server->callback.replier.table = &table;
 }
 
@@ -154,6 +277,26 @@ static void leave(struct gt_turn *turn)
 static bool on_own_thread(const struct gt_turn *turn)
 {
     return pthread_equal(worker_of_turn(turn)->mailbox.thread, pthread_self());
+}
+
+/* On the worker's own thread: while the message is being taken, or later. */
+static int reply_with_copy(struct gt_turn *turn, struct slice reply)
+{
+    if (!at_hand(turn))
+        return fill_copy(turn, reply);
+    int result = join_copy(turn->connection, turn->sequence, reply);
+    turn_move(turn, TURN_JOINED);
+    return result;
+}
+
+static void reply_with_nothing(struct gt_turn *turn)
+{
+    if (!at_hand(turn)) {
+        fill_none(turn);
+        return;
+    }
+    join_none(turn->connection, turn->sequence);
+    turn_move(turn, TURN_JOINED);
 }
 
 int gt_reply(gt_turn *turn, const void *bytes, size_t size)
@@ -173,7 +316,7 @@ int gt_reply(gt_turn *turn, const void *bytes, size_t size)
 void gt_reply_none(gt_turn *turn)
 {
     if (on_own_thread(turn))
-        fill_none(turn);
+        reply_with_nothing(turn);
     else
         leave(turn);
 }
@@ -183,10 +326,10 @@ static void open_letter(struct gt_turn *turn)
     struct bytes letter = turn->letter;
     turn->letter = (struct bytes){0};
     turn->mailed = false;
-    if (turn->letter_lost)
-        fail(turn, -ENOMEM);
-    else if (turn->letter_given)
-        reply_with_copy(turn, bytes_slice(&letter));
+    if (turn->letter_lost && turn->connection)
+        fail(turn->connection, -ENOMEM);
+    if (turn->letter_given && !turn->letter_lost)
+        fill_copy(turn, bytes_slice(&letter));
     else
         fill_none(turn);
     bytes_free(&letter);

@@ -1,17 +1,38 @@
-/* answer.h: a message's reply, now or later, into its turn. */
+/* answer.h: a message's reply, now or later, finds its way out. */
 #ifndef SERVE_ANSWER_H
 #define SERVE_ANSWER_H
 
-#include "base/turn.h"
+#include "reply/reply.h"
+#include "serve/connection.h"
+#include "serve/parcel.h"
 
+struct exchange;
 struct gt_server;
-struct settings;
 struct worker;
 
-/* Ask the replier of these settings (or the application's callback) and fill the turn, or leave it
- * open when the reply comes later. */
-void answer_message(const struct settings *settings, struct gt_turn *turn,
-                    const struct message *message);
+/* Who replies on this connection: its settings' replier, or the application's callback. */
+struct replier *answer_replier(const struct connection *connection);
+
+/* Ask one who is not constant. */
+void answer_by_asking(struct connection *connection, struct replier *replier,
+                      const struct message *message);
+
+/* The constant reply had no room: the connection is lost. */
+void answer_lost(struct connection *connection);
+
+/* The reply to this message, the last one taken, joins the connection's output, or the turn of one
+ * that comes later takes its place there. */
+static inline void answer_message(struct connection *connection, struct replier *replier,
+                                  const struct message *message)
+{
+    if (!replier->constant)
+        answer_by_asking(connection, replier, message);
+    else if (!parcel_join_shared(connection->output, message->sequence, replier->bytes))
+        answer_lost(connection);
+}
+
+/* The same for a datagram: the reply goes to its exchange. */
+void answer_datagram(struct exchange *exchange, const struct message *message);
 
 /* Apply the replies that other threads have left for this worker. */
 void answer_collect(struct worker *worker);

@@ -106,7 +106,7 @@ static int take_and_send(struct connection *connection, struct slice received)
     if (connection->output && connection->output->failure)
         return connection->output->failure;
     intake_take(connection, received, FRAME_BYTES);
-    return connection->doom ? 0 : output_flush(connection);
+    return connection->doom || !connection->output ? 0 : output_flush(connection->output);
 }
 
 static void advance(struct connection *connection, struct slice received)
@@ -159,10 +159,12 @@ static void receive_end(struct connection *connection)
         advance(connection, slice_of(NULL, 0));
 }
 
-/* The connection failed. What it means depends on whether it still had something to get. */
+/* The connection failed. What it means depends on whether it still had something to get: also what
+ * a send met first, which is told when the connection goes on. */
 static void receive_failed(struct connection *connection)
 {
-    bool owed = !output_empty(connection->output);
+    const struct output *output = connection->output;
+    bool owed = !output_empty(output) || (output && output->failure);
     enum reason reason = REASON_RESET;
     if (connection->state == CONNECTION_LINGERING && connection->started_ns)
         reason = connection->reason;
@@ -198,5 +200,5 @@ static void timer_fired(struct timer *timer, int64_t now_ns)
 int connection_say(struct connection *connection, struct slice bytes)
 {
     struct output *output = output_need(connection);
-    return output ? output_append_text(output, bytes) : -ENOMEM;
+    return output && parcel_add_text(output, bytes) ? 0 : -ENOMEM;
 }

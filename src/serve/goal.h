@@ -18,9 +18,20 @@ struct goal {
     atomic_int_fast64_t connections_ended;
 };
 
-/* Reserve one more; false when all are taken. */
-bool goal_reserve_message(struct goal *goal);
-bool goal_reserve_connection(struct goal *goal);
+/* Take one of limit that are shared; false when all are taken. */
+bool goal_reserve(atomic_int_fast64_t *reserved, int64_t limit);
+
+/* Reserve one more; false when all are taken. Without a limit nothing is counted: the counters are
+ * shared, and sharing costs. */
+static inline bool goal_reserve_message(struct goal *goal)
+{
+    return goal->messages == 0 || goal_reserve(&goal->messages_reserved, goal->messages);
+}
+
+static inline bool goal_reserve_connection(struct goal *goal)
+{
+    return goal->connections == 0 || goal_reserve(&goal->connections_reserved, goal->connections);
+}
 
 /* Give back a message that could not be taken after all. */
 void goal_return_message(struct goal *goal);
@@ -29,7 +40,12 @@ void goal_return_message(struct goal *goal);
 void goal_connection_ended(struct goal *goal);
 
 /* Whether nothing more is to be taken: all messages reserved, or all connections ended. */
-bool goal_reached(const struct goal *goal);
+static inline bool goal_reached(const struct goal *goal)
+{
+    if (goal->messages > 0 && atomic_load(&goal->messages_reserved) >= goal->messages)
+        return true;
+    return goal->connections > 0 && atomic_load(&goal->connections_ended) >= goal->connections;
+}
 
 /* Whether there is a goal at all; without one a server is kept until it is stopped. */
 static inline bool goal_exists(const struct goal *goal)

@@ -7,11 +7,10 @@
  * Taking stops when the recorder, the output or the memory is full, when the goal is reached, when
  * the framing finds an error, or when the connection closes after its reply. In the first two cases
  * the rest waits and the connection reads no more. */
+#include "base/attributes.h"
 #include "serve/answer.h"
 #include "serve/connection.h"
 #include "serve/server.h"
-
-#include <errno.h>
 
 bool intake_open(const struct connection *connection)
 {
@@ -25,51 +24,53 @@ bool intake_open(const struct connection *connection)
 }
 
 /* Whoever completes a message is safe from giving way to others. */
-static void prove(struct connection *connection)
+SELDOM static void prove(struct connection *connection)
 {
-    if (connection->proven)
-        return;
     connection->proven = true;
     list_remove(&connection->link);
     list_append(&worker_of(connection)->proven, &connection->link);
 }
 
 /* Memory is out: this connection is lost, no other. */
-static void lose(struct connection *connection, struct gt_turn *turn)
+SELDOM static void lose(struct connection *connection)
 {
-    struct worker *worker = worker_of(connection);
-    goal_return_message(&worker->server->goal);
-    if (turn) {
-        turn->connection = NULL;
-        worker_discard_turn(worker, turn);
-    }
+    goal_return_message(&worker_of(connection)->server->goal);
     connection_doom(connection, REASON_NO_MEMORY);
 }
 
-/* Take one message: false when it must wait or the connection is doomed. */
-static bool take(struct connection *connection, const struct frame_mark *mark)
+/* Take one message: false when the goal has been reached by others, or memory is out. */
+static inline bool take(struct connection *connection, struct worker *worker,
+                        struct replier *replier, struct message *message)
 {
-    struct worker *worker = worker_of(connection);
     if (!goal_reserve_message(&worker->server->goal))
         return false;
-    struct message message = {.body = mark->body,
-                              .raw = mark->raw,
-                              .peer = &connection->peer,
-                              .listener = connection->listener->socket.name};
-    struct output *output = output_need(connection);
-    struct gt_turn *turn = output ? worker_take_turn(worker, connection, NULL) : NULL;
-    if (!turn || worker_record(worker, turn, &message) < 0) {
-        lose(connection, turn);
+    if (!output_need(connection) || worker_record(worker, message) < 0) {
+        lose(connection);
         return false;
     }
-    output_append_turn(output, turn);
-    prove(connection);
-    answer_message(connection->settings, turn, &message);
-    if (connection->settings->close)
-        connection_close(connection, REASON_REPLIED);
+    answer_message(connection, replier, message);
+    return true;
+}
+
+/* A message was taken: whether there may be another at once. Of what intake_open asks for this is
+ * what taking one can have changed. */
+static inline bool goes_on(const struct connection *connection, struct worker *worker)
+{
     if (worker_lacks_room(worker))
         worker_pause_intake(worker);
-    return true;
+    return connection->state == CONNECTION_OPEN && connection->doom == REASON_NONE &&
+           !worker->intake_paused && !connection->settings->close &&
+           !output_full(connection->output) && !goal_reached(&worker->server->goal);
+}
+
+/* What the first message taken changes, or the last. */
+static void note_taken(struct connection *connection)
+{
+    connection->started_ns = worker_of(connection)->engine->now_ns;
+    if (!connection->proven)
+        prove(connection);
+    if (connection->settings->close)
+        connection_close(connection, REASON_REPLIED);
 }
 
 static enum reason reason_of(enum frame_result result)
@@ -84,31 +85,46 @@ static enum reason reason_of(enum frame_result result)
     }
 }
 
-/* Take what is complete in input; how many bytes were used. */
-static size_t take_all(struct connection *connection, struct slice input, enum frame_event event)
+/* Nothing more is whole, or never will be. */
+SELDOM static void end_taking(struct connection *connection, enum frame_result result,
+                              enum frame_event event)
 {
-    size_t used = 0;
-    while (intake_open(connection) && !connection->doom) {
-        struct frame_mark mark = {.consumed = 0};
-        struct slice rest = slice_of(input.size ? input.data + used : NULL, input.size - used);
-        enum frame_result result =
-            frame_scan(connection->framing, &connection->frame, rest, event, &mark);
-        if (result == FRAME_MESSAGE && !take(connection, &mark))
+    if (result == FRAME_MORE)
+        connection->finished = event == FRAME_END;
+    else
+        connection_close(connection, reason_of(result));
+}
+
+/* Take what is complete in input, until that or the room ends; how many bytes were used. */
+static size_t take_some(struct connection *connection, struct slice input, enum frame_event event)
+{
+    struct worker *worker = worker_of(connection);
+    struct replier *replier = answer_replier(connection);
+    struct message message = {.peer = &connection->peer,
+                              .listener = connection->listener->socket.name,
+                              .worker = worker->number,
+                              .time_us = worker_wall_us(worker)};
+    struct slice rest = input;
+    enum frame_result result;
+    do {
+        struct frame_mark mark;
+        result = frame_scan(connection->framing, &connection->frame, rest, event, &mark);
+        message.body = slice_fresh(&mark.body);
+        message.raw = slice_fresh(&mark.raw);
+        if (result == FRAME_MESSAGE && !take(connection, worker, replier, &message))
             break;
-        used += mark.consumed;
-        if (result == FRAME_MORE) {
-            connection->finished = event == FRAME_END;
+        if (mark.consumed > 0)
+            rest = slice_after(rest, mark.consumed);
+        if (result != FRAME_MESSAGE)
             break;
-        }
-        if (result != FRAME_MESSAGE) {
-            connection_close(connection, reason_of(result));
-            break;
-        }
-        connection->started_ns = worker_of(connection)->engine->now_ns;
         if (event == FRAME_PAUSE)
             event = FRAME_BYTES;
-    }
-    return used;
+    } while (goes_on(connection, worker) && (rest.size > 0 || event != FRAME_BYTES));
+    if (message.sequence)
+        note_taken(connection);
+    if (result != FRAME_MESSAGE)
+        end_taking(connection, result, event);
+    return input.size - rest.size;
 }
 
 static int append_input(struct connection *connection, struct slice bytes)
@@ -158,7 +174,9 @@ static int take_joined(struct connection *connection, struct slice received, enu
     struct slice all = received;
     if (connection->input.size > 0)
         all = bytes_slice(&connection->input);
-    return keep_rest(connection, all, take_all(connection, all, event));
+    bool open = (all.size > 0 || event != FRAME_BYTES) && connection->doom == REASON_NONE &&
+                intake_open(connection);
+    return keep_rest(connection, all, open ? take_some(connection, all, event) : 0);
 }
 
 void intake_take(struct connection *connection, struct slice received, enum frame_event event)

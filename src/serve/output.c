@@ -1,73 +1,60 @@
 /* output.c: a connection's queue of parts, and the sending of those that may leave.
  *
- * The happy path: a message is taken, its turn's end joins the queue; it is recorded and replied
- * to; flush copies the reply into the worker's staging, the engine sends it at once, the turn goes
- * back to its pool, and the output goes back too. No allocation, one copy.
+ * The happy path: messages are taken, their replies make a parcel; they are recorded; flush sends
+ * the parcel from where it is, the engine takes all of it at once, and the output goes back to its
+ * pool. A reply that came later leaves its turn here: small ones are copied together, large ones
+ * are sent from where they are.
  *
- * When a send is not finished at once, the output keeps the staging until it is, and the worker
- * takes another. When sending fails, output_flush (or, later, the connection's end) says why. */
+ * When a send is not finished at once, its parcels stay among those being sent until it is. When
+ * sending fails, output_flush (or, later, the connection's end) says why. */
 #include "serve/output.h"
 
 #include "serve/connection.h"
 #include "serve/worker.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 static void send_done(struct op *op, int64_t result);
 
-struct output *output_need(struct connection *connection)
+/* One is made for each reply to a peer that talks in turns: field by field is 30 instructions, and
+ * no string instruction, which takes as long to begin. */
+struct output *output_create(struct connection *connection)
 {
-    if (connection->output)
-        return connection->output;
     struct worker *worker = worker_of(connection);
     struct output *output = pool_take(&worker->outputs);
     if (!output)
         return NULL;
-    memset(output, 0, offsetof(struct output, vector));
     output->connection = connection;
-    output->send.op.done = send_done;
+    output->worker = worker;
+    output->open = NULL;
+    output->owned_bytes = output->waiting_bytes = 0;
+    output->waiting_turns = 0;
+    output->failure = 0;
+    output->sent_bytes = 0;
+    output->acknowledged = 0;
     output->progress_ns = worker->engine->now_ns;
+    output->send = (struct send_op){.op.done = send_done};
+    output->first_taken = false;
     list_init(&output->queue);
+    list_init(&output->sending);
     list_init(&output->dirty);
     connection->output = output;
     return output;
 }
 
-bool output_empty(const struct output *output)
-{
-    return !output || (list_empty(&output->queue) && !output->send.op.active);
-}
-
-bool output_full(const struct output *output)
-{
-    return output && (output->waiting_bytes >= OUTPUT_BOUND_BYTES ||
-                      output->waiting_turns >= OUTPUT_BOUND_TURNS);
-}
-
 static void count_owned(struct output *output, size_t before, size_t after)
 {
     output->owned_bytes += after - before;
-    worker_count_memory(worker_of(output->connection), before, after);
+    worker_count_memory(output->worker, before, after);
 }
 
 void output_append_turn(struct output *output, struct gt_turn *turn)
 {
     turn->end.turn = turn;
     list_append(&output->queue, &turn->end.link);
+    output->open = NULL;
     output->waiting_turns++;
     count_owned(output, 0, sizeof *turn);
-}
-
-int output_append_text(struct output *output, struct slice shared)
-{
-    struct part *part = calloc(1, sizeof *part);
-    if (!part)
-        return -ENOMEM;
-    part->bytes = shared;
-    list_append(&output->queue, &part->link);
-    output->waiting_bytes += shared.size;
-    return 0;
 }
 
 void output_filled(struct output *output, struct gt_turn *turn)
@@ -76,131 +63,149 @@ void output_filled(struct output *output, struct gt_turn *turn)
     count_owned(output, 0, turn->end.owned.capacity);
 }
 
-/* Free the memory of a large part that has been sent, or dropped. */
-static void free_owned(struct output *output, struct bytes *owned)
+/* ---- leaving ---- */
+
+static struct parcel *parcel_of(struct part *part)
 {
-    if (!owned->data)
-        return;
-    count_owned(output, owned->capacity, 0);
-    bytes_free(owned);
+    return list_item(part, struct parcel, part);
 }
 
-static bool part_may_leave(const struct part *part)
+static bool part_may_leave(const struct worker *worker, struct part *part)
 {
-    const struct gt_turn *turn = part->turn;
-    if (!turn)
-        return true;
-    return part == &turn->end ? turn->state == TURN_READY : turn_recorded(turn);
+    if (part->turn)
+        return part->turn->state == TURN_READY;
+    return !worker->recorder || parcel_of(part)->sequence <= worker->recorder->recorded;
 }
 
-/* Take a part out of the queue; its bytes are on their way or dropped. */
-static void forget_part(struct output *output, struct part *part, enum turn_event event)
+/* Take a turn out of the queue; its bytes are on their way or dropped. */
+static void forget_turn(struct output *output, struct gt_turn *turn, enum turn_event event)
 {
+    struct part *part = &turn->end;
     list_remove(&part->link);
     output->waiting_bytes -= part->bytes.size;
-    free_owned(output, &part->owned);
-    if (part->turn && part == &part->turn->end) {
-        output->waiting_turns--;
-        count_owned(output, sizeof *part->turn, 0);
-        worker_move_turn(worker_of(output->connection), part->turn, event);
-    } else {
-        free(part);
-    }
+    output->waiting_turns--;
+    count_owned(output, sizeof *turn + part->owned.capacity, 0);
+    bytes_free(&part->owned);
+    worker_move_turn(output->worker, turn, event);
 }
 
-/* Add bytes to the send that is being gathered: copied when small, else where they are. False when
- * there is no room. */
-static bool gather(struct output *output, struct part *part, size_t *staged)
+static void add_vector(struct output *output, struct slice bytes)
 {
-    struct send_op *send = &output->send;
-    struct slice bytes = part->bytes;
-    struct iovec *last = send->part_count ? &output->vector[send->part_count - 1] : NULL;
-    uint8_t *copy_to = output->staging->data + *staged;
-    bool small = bytes.size <= OUTPUT_SMALL;
-    if (last && output->connection->packets) /* each reply is a packet of its own */
+    struct iovec *entry = &output->vector[output->send.part_count++];
+    entry->iov_base = (void *)(uintptr_t)bytes.data;
+    entry->iov_len = bytes.size;
+}
+
+/* A packet is one reply; else as many parts as the engine takes. */
+static bool vector_full(const struct output *output)
+{
+    unsigned most = output->connection->packets ? 1 : SEND_PARTS_MAX;
+    return output->send.part_count >= most;
+}
+
+/* Copy to the end of the last parcel that is being sent, which is the end of the vector: false
+ * where there is no room. */
+static bool copy_behind(struct output *output, struct slice bytes)
+{
+    if (list_empty(&output->sending))
         return false;
-    if (small && bytes.size > sizeof output->staging->data - *staged)
+    struct parcel *last = parcel_of(list_item(output->sending.previous, struct part, link));
+    if (last->room < bytes.size)
         return false;
-    bool joins = small && last && (uint8_t *)last->iov_base + last->iov_len == copy_to;
-    if (!joins && send->part_count == SEND_PARTS_MAX)
-        return false;
-    if (small) {
-        memcpy(copy_to, bytes.data, bytes.size);
-        *staged += bytes.size;
-    }
-    if (joins) {
-        last->iov_len += bytes.size;
-        return true;
-    }
-    output->vector[send->part_count].iov_base = small ? copy_to : (void *)(uintptr_t)bytes.data;
-    output->vector[send->part_count].iov_len = bytes.size;
-    output->kept[send->part_count] = small ? (struct bytes){0} : part->owned;
-    if (!small)
-        part->owned = (struct bytes){0};
-    output->kept_count = ++send->part_count;
+    memcpy(last->end, bytes.data, bytes.size);
+    last->end += bytes.size;
+    last->room -= bytes.size;
+    output->vector[output->send.part_count - 1].iov_len += bytes.size;
     return true;
 }
 
-/* Gather what may leave; how many bytes that is. */
-static size_t gather_all(struct output *output)
+/* The bytes of a turn: copied with others when small, else its memory moves to a parcel that holds
+ * it until the send is over. False: they must wait. */
+static bool gather_turn(struct output *output, struct part *part)
 {
-    size_t staged = 0;
-    unsigned replies = 0;
-    output->gathered = 0;
-    output->send.part_count = 0;
-    output->kept_count = 0;
-    output->send.parts = output->vector;
-    output->send.transferred = 0;
-    while (!list_empty(&output->queue)) {
-        struct part *part = list_item(output->queue.next, struct part, link);
-        if (!part_may_leave(part))
-            break;
-        size_t size = part->bytes.size;
-        if (size > 0 && !gather(output, part, &staged))
-            break;
-        output->gathered += size;
-        replies += size > 0 && part->turn;
-        forget_part(output, part, TURN_SENT);
+    bool small = part->bytes.size <= PARCEL_SMALL && !output->connection->packets;
+    if (small && copy_behind(output, part->bytes))
+        return true;
+    if (vector_full(output))
+        return false;
+    struct parcel *parcel = parcel_take(output, small ? part->bytes.size : 0);
+    if (!parcel)
+        return false;
+    list_append(&output->sending, &parcel->part.link);
+    if (small) {
+        add_vector(output, slice_of(parcel->end, 0));
+        return copy_behind(output, part->bytes);
     }
-    counters_add(worker_of(output->connection)->counters, COUNTER_REPLIES, replies);
-    return output->gathered;
+    parcel->part.owned = part->owned;
+    part->owned = (struct bytes){0};
+    add_vector(output, part->bytes);
+    return true;
 }
 
-static bool borrow_staging(struct output *output)
+/* False: it must wait for the next send. */
+static bool leave_turn(struct output *output, struct gt_turn *turn, unsigned *replies)
 {
-    struct worker *worker = worker_of(output->connection);
-    if (!worker->staging)
-        worker->staging = pool_take(&worker->stagings);
-    output->staging = worker->staging;
-    worker->staging = NULL;
-    return output->staging != NULL;
+    bool empty = turn->end.bytes.size == 0;
+    if (!empty && !gather_turn(output, &turn->end))
+        return false;
+    *replies += !empty;
+    forget_turn(output, turn, TURN_SENT);
+    return true;
 }
 
-static void return_staging(struct output *output)
+static bool leave_parcel(struct output *output, struct parcel *parcel, unsigned *replies)
 {
-    struct worker *worker = worker_of(output->connection);
-    if (output->staging_counted)
-        count_owned(output, sizeof *output->staging, 0);
-    output->staging_counted = false;
-    if (output->staging && worker->staging)
-        pool_give(&worker->stagings, output->staging);
-    else if (output->staging)
-        worker->staging = output->staging;
-    output->staging = NULL;
+    bool empty = parcel->part.bytes.size == 0;
+    if (!empty && vector_full(output))
+        return false;
+    *replies += parcel->replies;
+    parcel_leave(parcel);
+    if (empty) {
+        parcel_give(parcel);
+        return true;
+    }
+    add_vector(output, parcel->part.bytes);
+    list_append(&output->sending, &parcel->part.link);
+    return true;
+}
+
+/* Gather what may leave into one send: 1, 0 when there is nothing to send, -ENOMEM. */
+static int gather(struct output *output)
+{
+    unsigned replies = 0;
+    bool left = true;
+    output->send.parts = output->vector;
+    output->send.part_count = 0;
+    output->send.transferred = 0;
+    while (left && !list_empty(&output->queue)) {
+        struct part *part = list_item(output->queue.next, struct part, link);
+        if (!part_may_leave(output->worker, part))
+            break;
+        left = part->turn ? leave_turn(output, part->turn, &replies)
+                          : leave_parcel(output, parcel_of(part), &replies);
+    }
+    counters_add(output->worker->counters, COUNTER_REPLIES, replies);
+    if (output->send.part_count > 0)
+        return 1;
+    return left ? 0 : -ENOMEM;
+}
+
+/* ---- sending ---- */
+
+static void give_sent(struct output *output)
+{
+    while (!list_empty(&output->sending))
+        parcel_give(parcel_of(list_item(output->sending.next, struct part, link)));
 }
 
 /* The send is over, well or not. */
 static void finish_send(struct output *output)
 {
-    return_staging(output);
-    for (unsigned i = 0; i < output->kept_count; i++)
-        free_owned(output, &output->kept[i]);
-    output->kept_count = 0;
+    give_sent(output);
     output->sent_bytes += output->send.transferred;
-    counters_add(worker_of(output->connection)->counters, COUNTER_BYTES_SENT,
-                 output->send.transferred);
+    counters_add(output->worker->counters, COUNTER_BYTES_SENT, output->send.transferred);
     output->send.transferred = 0;
-    output->connection->active_ns = worker_of(output->connection)->engine->now_ns;
+    output->connection->active_ns = output->worker->engine->now_ns;
 }
 
 /* What follows, or how it failed, is seen when the connection goes on at the end of the pass. */
@@ -210,7 +215,7 @@ static void send_done(struct op *op, int64_t result)
     finish_send(output);
     output->failure = result < 0 ? (int)result : 0;
     if (output->connection->state != CONNECTION_ENDED)
-        worker_mark_dirty(worker_of(output->connection), output);
+        worker_mark_dirty(output->worker, output);
 }
 
 /* Gather and send once: 1 when it is done and more may follow, 0 when there is nothing to send or
@@ -218,57 +223,58 @@ static void send_done(struct op *op, int64_t result)
 static int flush_once(struct output *output)
 {
     struct connection *connection = output->connection;
-    if (list_empty(&output->queue))
-        return 0;
-    if (!borrow_staging(output))
-        return -ENOMEM;
-    if (gather_all(output) == 0) {
-        return_staging(output);
-        return 0;
-    }
+    struct engine *engine = output->worker->engine;
+    int gathered = gather(output);
+    if (gathered <= 0)
+        return gathered;
     connection->spoken = true;
-    output->progress_ns = worker_of(connection)->engine->now_ns;
-    if (!engine_send(worker_of(connection)->engine, &output->send, connection->fd)) {
-        output->staging_counted = true;
-        count_owned(output, 0, sizeof *output->staging);
+    output->progress_ns = engine->now_ns;
+    if (!engine_send(engine, &output->send, connection->fd))
         return 0;
-    }
     finish_send(output);
     return output->send.op.result < 0 ? (int)output->send.op.result : 1;
 }
 
-int output_flush(struct connection *connection)
+int output_flush(struct output *output)
 {
-    struct output *output = connection->output;
     int more = 1;
-    while (more > 0 && output && !output->send.op.active)
+    while (more > 0 && !output->send.op.active && !list_empty(&output->queue))
         more = flush_once(output);
     return more < 0 ? more : 0;
 }
 
 int64_t output_progress(struct output *output)
 {
-    struct worker *worker = worker_of(output->connection);
-    int64_t waiting = engine_unacknowledged(worker->engine, output->connection->fd);
+    int64_t waiting = engine_unacknowledged(output->worker->engine, output->connection->fd);
     if (waiting < 0)
         return waiting;
     int64_t acknowledged =
         (int64_t)output->sent_bytes + (int64_t)output->send.transferred - waiting;
     if (acknowledged != output->acknowledged)
-        output->progress_ns = worker->engine->now_ns;
+        output->progress_ns = output->worker->engine->now_ns;
     output->acknowledged = acknowledged;
     return waiting;
+}
+
+/* ---- the end ---- */
+
+static void drop_part(struct output *output, struct part *part)
+{
+    if (part->turn) {
+        forget_turn(output, part->turn, TURN_ORPHANED);
+        return;
+    }
+    parcel_leave(parcel_of(part));
+    parcel_give(parcel_of(part));
 }
 
 void output_drop(struct output *output)
 {
     list_remove(&output->dirty);
-    while (!list_empty(&output->queue)) {
-        struct part *part = list_item(output->queue.next, struct part, link);
-        forget_part(output, part, TURN_ORPHANED);
-    }
+    while (!list_empty(&output->queue))
+        drop_part(output, list_item(output->queue.next, struct part, link));
     if (output->send.op.active)
-        engine_cancel(worker_of(output->connection)->engine, &output->send.op);
+        engine_cancel(output->worker->engine, &output->send.op);
 }
 
 void output_release(struct output **output)
@@ -276,6 +282,6 @@ void output_release(struct output **output)
     if (!*output || !output_empty(*output))
         return;
     list_remove(&(*output)->dirty);
-    pool_give(&worker_of((*output)->connection)->outputs, *output);
+    pool_give(&(*output)->worker->outputs, *output);
     *output = NULL;
 }

@@ -72,21 +72,33 @@ static void reap(struct worker *worker)
 
 /* ---- recording ---- */
 
-/* The turns that the recorder has kept may be replied to. */
+static void release_turn(struct worker *worker, struct gt_turn *turn)
+{
+    struct exchange *exchange = turn->exchange;
+    list_remove(&turn->held);
+    if (turn->connection)
+        worker_mark_dirty(worker, ((struct connection *)turn->connection)->output);
+    worker_move_turn(worker, turn, TURN_RECORDED);
+    if (exchange)
+        exchange_settle(exchange);
+}
+
+/* What the recorder has kept may be replied to. */
 static void release_recorded(struct worker *worker)
 {
+    uint64_t recorded = worker->recorder->recorded;
     while (!list_empty(&worker->held)) {
         struct gt_turn *turn = list_item(worker->held.next, struct gt_turn, held);
-        if (turn->sequence > worker->recorder->recorded)
-            return;
-        list_remove(&turn->held);
-        worker->recorded++;
-        struct exchange *exchange = turn->exchange;
-        if (turn->connection)
-            worker_mark_dirty(worker, ((struct connection *)turn->connection)->output);
-        worker_move_turn(worker, turn, TURN_RECORDED);
-        if (exchange)
-            exchange_settle(exchange);
+        if (turn->sequence > recorded)
+            break;
+        release_turn(worker, turn);
+    }
+    while (!list_empty(&worker->held_parcels)) {
+        struct parcel *parcel = list_item(worker->held_parcels.next, struct parcel, held);
+        if (parcel->sequence > recorded)
+            break;
+        list_remove(&parcel->held);
+        worker_mark_dirty(worker, parcel->output);
     }
 }
 
@@ -101,6 +113,10 @@ static void fail_recording(struct worker *worker)
         if (turn->exchange)
             exchange_abandon(turn->exchange);
         worker_move_turn(worker, turn, TURN_RECORDED);
+    }
+    while (!list_empty(&worker->held_parcels)) {
+        struct parcel *parcel = list_item(worker->held_parcels.next, struct parcel, held);
+        connection_end(parcel->output->connection, REASON_UNRECORDED);
     }
 }
 
@@ -256,7 +272,7 @@ static void finish_further(struct worker *worker)
         worker->more |= worker->abandoned || !stopped || !list_empty(&worker->ended);
         return;
     }
-    bool let_go = list_empty(&worker->held);
+    bool let_go = worker_recorded(worker) == worker->sequence;
     if (worker->abandoned || worker->recording_failed)
         let_go = let_go_of_held(worker);
     worker->more |= worker->abandoned;
@@ -302,9 +318,13 @@ static void go_on_posts(struct worker *worker)
 /* What others may ask for is told once a pass, not with every message. */
 static void publish(struct worker *worker)
 {
-    counters_add(worker->counters, COUNTER_MESSAGES, worker->recorded);
-    atomic_fetch_add(&worker->server->goal.messages_recorded, worker->recorded);
-    worker->recorded = 0;
+    uint64_t recorded = worker_recorded(worker);
+    uint64_t more = recorded - worker->published;
+    if (more == 0)
+        return;
+    worker->published = recorded;
+    counters_add(worker->counters, COUNTER_MESSAGES, more);
+    atomic_fetch_add(&worker->server->goal.messages_recorded, (int_fast64_t)more);
 }
 
 static void finish_pass(struct worker *worker)

@@ -79,12 +79,16 @@ static bool take(struct post *post, const struct datagram *datagram)
     struct message message = {.body = datagram->bytes,
                               .raw = datagram->bytes,
                               .peer = &datagram->peer,
-                              .listener = post->listener->socket.name};
-    if (worker_record(worker, exchange->turn, &message) < 0) {
+                              .listener = post->listener->socket.name,
+                              .worker = worker->number,
+                              .time_us = worker_wall_us(worker)};
+    if (worker_record(worker, &message) < 0) {
         exchange_discard(exchange);
         return false;
     }
-    answer_message(post->listener->settings, exchange->turn, &message);
+    exchange->turn->sequence = message.sequence;
+    worker_hold(worker, exchange->turn);
+    answer_datagram(exchange, &message);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "guard/descriptors.h"
 #include "guard/ready.h"
+#include "serve/engine_choice.h"
 #include "serve/pass.h"
 #include "serve/server.h"
 
@@ -143,8 +144,10 @@ static void tell_limits(gt_server *server)
     units_size_words(messages, sizeof messages, (int64_t)worker->max_memory);
     units_size_words(connections, sizeof connections, (int64_t)(each * worker->max_connections));
     tell(server, GT_EVENT_NOTE, GT_DETAIL, nobody,
-         "at most %u connections, %s for them, and %s for unfinished messages and waiting replies",
-         worker->max_connections, connections, messages);
+         "engine %s; at most %u connections, %s for them, and %s for unfinished messages and "
+         "waiting "
+         "replies",
+         worker->engine->table->name, worker->max_connections, connections, messages);
 }
 
 /* The server's engine, made when there is none; NULL with the reason in its error. */
@@ -152,7 +155,9 @@ static struct engine *need_engine(gt_server *server)
 {
     struct engine *engine = atomic_load(&server->engine);
     if (!engine)
-        engine = engine_create(server->settings.engine, &server->error);
+        engine = engine_choose(server, &server->error);
+    if (engine)
+        engine->spin_ns = server->settings.spin_ns;
     atomic_store(&server->engine, engine);
     return engine;
 }

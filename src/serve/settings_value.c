@@ -294,13 +294,11 @@ int setting_read_show(struct settings *settings, const struct setting_row *row, 
 int setting_read_engine(struct settings *settings, const struct setting_row *row, const char *value,
                         struct error *error)
 {
-    static const char *const engines[] = {"auto", "epoll", NULL};
+    static const char *const engines[] = {"auto", "epoll", "uring", NULL};
     char names[64];
     for (const char *const *engine = engines; *engine; engine++)
         if (strcmp(value, *engine) == 0)
             return keep_text(text_at(settings, row), value, error);
-    if (strcmp(value, "uring") == 0)
-        return refuse(row, value, error, "not built yet in this version");
     return refuse(row, value, error, "not an engine; one of %s",
                   list_names(engines, names, sizeof(names)));
 }

@@ -7,7 +7,6 @@
 #include "serve/server.h"
 
 #include <assert.h>
-#include <errno.h>
 
 /* Recorded and failure are looked at when the pass ends; the call only ends the engine's wait. */
 static void recorder_has_changed(void *owner)
@@ -20,13 +19,14 @@ int worker_open(struct worker *worker, struct gt_server *server, struct engine *
 {
     *worker = (struct worker){
         .server = server, .engine = engine, .recorder = recorder, .counters = &server->counters};
-    struct list *lists[] = {&worker->fresh, &worker->proven, &worker->ended,
-                            &worker->dirty, &worker->posts,  &worker->held};
+    struct list *lists[] = {&worker->fresh, &worker->proven, &worker->ended,       &worker->dirty,
+                            &worker->posts, &worker->held,   &worker->held_parcels};
     for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
     pool_init(&worker->connections, sizeof(struct connection));
     pool_init(&worker->outputs, sizeof(struct output));
     pool_init(&worker->turns, sizeof(struct gt_turn));
+    pool_init(&worker->parcels, sizeof(struct parcel));
     pool_init(&worker->stagings, sizeof(struct staging));
     pool_init(&worker->exchanges, sizeof(struct exchange));
     if (recorder) {
@@ -41,11 +41,10 @@ void worker_close(struct worker *worker)
 {
     assert(worker->memory_bytes == 0);
     recorder_destroy(&worker->recorder);
-    if (worker->staging)
-        pool_give(&worker->stagings, worker->staging);
     pool_free(&worker->connections);
     pool_free(&worker->outputs);
     pool_discard(&worker->turns);
+    pool_free(&worker->parcels);
     pool_free(&worker->stagings);
     pool_free(&worker->exchanges);
     mailbox_close(&worker->mailbox);
@@ -77,21 +76,27 @@ bool worker_full(const struct worker *worker)
 
 /* ---- turns ---- */
 
-struct gt_turn *worker_take_turn(struct worker *worker, struct connection *connection,
-                                 struct exchange *exchange)
+struct gt_turn *worker_make_turn(struct worker *worker)
 {
     struct gt_turn *turn = pool_take(&worker->turns);
     if (!turn)
         return NULL;
     memset(turn, 0, sizeof *turn);
     turn->magic = TURN_MAGIC;
-    turn->connection = connection;
-    turn->exchange = exchange;
     turn->mailbox = &worker->mailbox;
     list_init(&turn->end.link);
     list_init(&turn->held);
-    turn_move(turn, TURN_TAKEN);
+    worker->at_hand = turn;
     return turn;
+}
+
+void worker_hold(struct worker *worker, struct gt_turn *turn)
+{
+    worker->at_hand = NULL;
+    if (worker->recorder)
+        list_append(&worker->held, &turn->held);
+    else
+        worker_move_turn(worker, turn, TURN_RECORDED);
 }
 
 void worker_move_turn(struct worker *worker, struct gt_turn *turn, enum turn_event event)
@@ -104,6 +109,7 @@ void worker_move_turn(struct worker *worker, struct gt_turn *turn, enum turn_eve
 
 void worker_discard_turn(struct worker *worker, struct gt_turn *turn)
 {
+    worker->at_hand = NULL;
     worker_move_turn(worker, turn, TURN_ORPHANED);
     worker_move_turn(worker, turn, TURN_RECORDED);
     worker_move_turn(worker, turn, TURN_REPLIED);
@@ -128,36 +134,4 @@ int64_t worker_wall_us(struct worker *worker)
     if (worker->wall_us == 0)
         worker->wall_us = engine_wall_us(worker->engine);
     return worker->wall_us;
-}
-
-/* ---- recording ---- */
-
-/* Where there is no recorder the message counts as recorded at once. */
-int worker_record(struct worker *worker, struct gt_turn *turn, struct message *message)
-{
-    message->worker = worker->number;
-    message->sequence = worker->sequence + 1;
-    message->time_us = worker_wall_us(worker);
-    if (worker->recorder && recorder_take(worker->recorder, message) < 0)
-        return -ENOMEM;
-    turn->sequence = ++worker->sequence;
-    if (worker->recorder) {
-        list_append(&worker->held, &turn->held);
-    } else {
-        worker_move_turn(worker, turn, TURN_RECORDED);
-        worker->recorded++;
-    }
-    return 0;
-}
-
-bool worker_lacks_room(const struct worker *worker)
-{
-    if (worker->memory_bytes > worker->max_memory)
-        return true;
-    return worker->recorder && recorder_full(worker->recorder);
-}
-
-void worker_pause_intake(struct worker *worker)
-{
-    worker->intake_paused = true;
 }

@@ -23,6 +23,8 @@
 #include "serve/mailbox.h"
 #include "serve/output.h"
 
+#include <errno.h>
+
 struct exchange;
 struct gt_server;
 struct post;
@@ -51,6 +53,7 @@ struct worker {
     struct list dirty;         /* outputs whose connections may go on */
     struct list posts;         /* posts that may go on */
     struct list held;          /* turns that wait for the recorder, in order */
+    struct list held_parcels;  /* and parcels, in the order of their first messages */
     unsigned connection_count; /* open, closing, lingering */
     unsigned ended_count;      /* ended, their descriptors still open */
     unsigned exchange_count;   /* datagrams whose reply has not left */
@@ -58,15 +61,15 @@ struct worker {
     size_t memory_bytes; /* unfinished messages and waiting replies */
     size_t max_memory;
     uint64_t sequence;       /* of the last message taken */
-    unsigned recorded;       /* messages, since the last pass ended */
+    uint64_t published;      /* of the last one that the counters have as recorded */
     uint64_t arrived;        /* connections and datagrams, ever */
     uint64_t arrived_before; /* draining: when the last pass ended */
     unsigned drain_passes;   /* draining: how many so far */
     unsigned quiet_passes;   /* draining: how many in a row brought nothing new */
     uint64_t committed;      /* the last sequence the recorder was told to commit */
     int64_t wall_us;         /* this pass's wall clock, 0: not read yet */
-    struct pool connections, outputs, turns, stagings, exchanges;
-    struct staging *staging; /* for the next send; NULL when memory was out */
+    struct pool connections, outputs, turns, parcels, stagings, exchanges;
+    struct gt_turn *at_hand; /* a turn for the next message: most are done with it at once */
     struct mailbox mailbox;
     struct timer drain_timer;
 };
@@ -99,24 +102,63 @@ void worker_each(struct worker *worker, void (*visit)(struct connection *connect
 /* The wall clock of this pass. */
 int64_t worker_wall_us(struct worker *worker);
 
-/* A turn from the pool, in state HELD, of a connection or an exchange; NULL when memory is out. */
-struct gt_turn *worker_take_turn(struct worker *worker, struct connection *connection,
-                                 struct exchange *exchange);
-/* Move it; give it back when nobody holds it any more. */
+/* Put a turn at hand where there is none: NULL when memory is out. */
+struct gt_turn *worker_make_turn(struct worker *worker);
+
+/* The turn at hand, in state HELD, for a message of a connection or an exchange; NULL when memory
+ * is out. It stays at hand, for the next message, unless somebody needs it for longer
+ * (worker_hold). */
+static inline struct gt_turn *worker_take_turn(struct worker *worker, struct connection *connection,
+                                               struct exchange *exchange)
+{
+    struct gt_turn *turn = worker->at_hand ? worker->at_hand : worker_make_turn(worker);
+    if (!turn)
+        return NULL;
+    turn->connection = connection;
+    turn->exchange = exchange;
+    turn_move(turn, TURN_TAKEN);
+    return turn;
+}
+
+/* Keep the turn at hand for longer: its message, which the recorder was given, counts as recorded
+ * at once where there is none; else the turn is held. */
+void worker_hold(struct worker *worker, struct gt_turn *turn);
+
+/* Move a turn that is not at hand; give it back when nobody holds it any more. */
 void worker_move_turn(struct worker *worker, struct gt_turn *turn, enum turn_event event);
 
-/* Give back a turn that nobody else has seen yet. */
+/* The turn at hand is not needed after all: nobody else has seen it. */
 void worker_discard_turn(struct worker *worker, struct gt_turn *turn);
 
-/* Record a turn's message, whose body, raw, peer and listener are filled in: the rest is filled in
- * here. 0, or -ENOMEM and nothing was recorded. */
-int worker_record(struct worker *worker, struct gt_turn *turn, struct message *message);
+/* Record a message; its sequence is filled in, the rest is there already. 0, or -ENOMEM and nothing
+ * was recorded. */
+static inline int worker_record(struct worker *worker, struct message *message)
+{
+    message->sequence = worker->sequence + 1;
+    if (worker->recorder && recorder_take(worker->recorder, message) < 0)
+        return -ENOMEM;
+    worker->sequence = message->sequence;
+    return 0;
+}
+
+/* Up to which message everything is recorded: without a recorder, as they are taken. */
+static inline uint64_t worker_recorded(const struct worker *worker)
+{
+    return worker->recorder ? worker->recorder->recorded : worker->sequence;
+}
 
 /* Whether the recorder is full or max-memory is passed. */
-bool worker_lacks_room(const struct worker *worker);
+static inline bool worker_lacks_room(const struct worker *worker)
+{
+    return worker->memory_bytes > worker->max_memory ||
+           (worker->recorder && recorder_full(worker->recorder));
+}
 
 /* No more messages are taken until there is room. */
-void worker_pause_intake(struct worker *worker);
+static inline void worker_pause_intake(struct worker *worker)
+{
+    worker->intake_paused = true;
+}
 
 /* Let the connection of this output go on at the end of the pass. */
 void worker_mark_dirty(struct worker *worker, struct output *output);
@@ -127,6 +169,12 @@ void worker_mark_post(struct worker *worker, struct post *post);
 static inline struct worker *worker_of(const struct connection *connection)
 {
     return connection->listener->worker;
+}
+
+/* The connection's output, made when there is none: NULL when memory is out. */
+static inline struct output *output_need(struct connection *connection)
+{
+    return connection->output ? connection->output : output_create(connection);
 }
 
 #endif

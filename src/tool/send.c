@@ -234,7 +234,7 @@ static int begin(struct sending *sending)
     struct send_run *run = &sending->run;
     const struct send_options *options = run->options;
     run->conversation = options->message_count == 0 && isatty(STDIN_FILENO);
-    run->engine = engine_create("auto", &run->error);
+    run->engine = engine_create("epoll", &run->error);
     if (!run->engine)
         return run->error.status;
     send_input_begin(&run->input, run->engine, options, run->conversation);

@@ -146,9 +146,11 @@ static void judge_left_behind(struct run *run)
     unsigned open = sim_open_count(run->engine);
     if (open != 1)
         scenario_break(&run->scenario, "%u descriptors are left open", open - 1);
-    if (worker->connections.taken || worker->turns.taken || worker->outputs.taken)
-        scenario_break(&run->scenario, "%zu connections, %zu turns, %zu outputs are left",
-                       worker->connections.taken, worker->turns.taken, worker->outputs.taken);
+    size_t turns = worker->turns.taken - (worker->at_hand != NULL);
+    size_t parcels = worker->parcels.taken + worker->stagings.taken;
+    if (worker->connections.taken || turns || worker->outputs.taken || parcels)
+        scenario_break(&run->scenario, "%zu connections, %zu turns, %zu outputs, %zu parcels left",
+                       worker->connections.taken, turns, worker->outputs.taken, parcels);
     if (worker->memory_bytes)
         scenario_break(&run->scenario, "%zu bytes of memory are counted and not there",
                        worker->memory_bytes);

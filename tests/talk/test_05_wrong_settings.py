@@ -7,9 +7,9 @@ from goodtalk_talk import GOODTALK, PATIENCE, run
 
 BUILT = """keep count connections reply reply-file echo silent greeting greeting-file close frame
     pause max-message show timeout idle-timeout message-timeout write-timeout drain-timeout
-    max-connections max-memory backlog socket-mode socket-owner udp-amplification ready engine verbose quiet
-    log-format help version""".split()
-LATER = """exec exec-connection talk log record sync max-per-source max-rate workers spin
+    max-connections max-memory backlog socket-mode socket-owner udp-amplification ready engine spin verbose
+    quiet log-format help version""".split()
+LATER = """exec exec-connection talk log record sync max-per-source max-rate workers
     tls-cert tls-key tls-ca tls-alpn proxy allow deny user chroot
     sandbox""".split()
 
@@ -20,6 +20,7 @@ WRONG = [
     (["--max-memory", "lots"], "not a size", "for example"),
     (["--max-message", "99999999999999999999"], "not a size", ""),
     (["-w", "soon"], "not a duration", "for example"),
+    (["--spin", "fast"], "not a duration", "for example 0us"),
     (["--pause", "5 min"], "not a duration", "for example"),
     (["--idle-timeout", "-1s"], "not a duration", "for example"),
     (["--message-timeout", ""], "not a duration", "for example"),
@@ -34,7 +35,6 @@ WRONG = [
     (["-f", "eof:3"], "eof", ""),
     (["-s", "xml"], "json", "hex"),
     (["--engine", "iocp"], "epoll", ""),
-    (["--engine", "uring"], "--engine uring", "not built yet"),
     (["--log-format", "xml"], "json", "text"),
     (["--socket-mode", "999"], "not a mode", "for example 06"),
     (["--socket-mode", "rw"], "not a mode", "for example 06"),

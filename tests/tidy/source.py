@@ -31,7 +31,7 @@ def project_files():
 
 def c_files(*folders, suffixes=(".c", ".h")):
     """The C files below these folders (all when none is named); relative to the top."""
-    wanted = folders or ("include", "src", "tests", "examples")
+    wanted = folders or ("include", "src", "tests", "bench", "examples")
     return [
         path for path in project_files() if path.suffix in suffixes and str(path).startswith(wanted)
     ]

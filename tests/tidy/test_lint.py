@@ -3,16 +3,24 @@
 import pytest
 from source import TOP, c_files, run
 
-FLAGS = "-std=c11 -D_GNU_SOURCE -DGOODTALK_VERSION=\"0\" -Iinclude -Isrc".split()
-FILES = [str(path) for path in c_files("src", "examples", suffixes=(".c",))]
+FLAGS = "-std=c11 -D_GNU_SOURCE -DGOODTALK_VERSION=\"0\" -Iinclude -Isrc -Ibench".split()
+FILES = [str(path) for path in c_files("src", "bench", "examples", suffixes=(".c",))]
 
 
 def lint(path):
     return run("clang-tidy", "--quiet", path, "--", *FLAGS)
 
 
+def lacks_a_library(path):
+    """The headers of those whom goodtalk is measured against are there only after `make bench`."""
+    preprocessed = run("clang", "-E", *FLAGS, "-o", "/dev/null", path)
+    return path.startswith("bench/") and "file not found" in preprocessed.stderr
+
+
 @pytest.mark.parametrize("path", FILES)
 def test_clean(path):
+    if lacks_a_library(path):
+        pytest.skip("its library is not installed; make bench does that")
     linted = lint(path)
     assert linted.returncode == 0, linted.stdout
 

@@ -6,7 +6,7 @@ from source import c_files, read
 
 LISTS = {"src": "src/meson.build", "tests/unit": "tests/unit/meson.build",
          "tests/storm": "tests/storm/meson.build", "tests/fuzz": "tests/fuzz/meson.build",
-         "examples": "examples/meson.build"}
+         "examples": "examples/meson.build", "bench": "bench/meson.build"}
 
 
 def names_in(text):

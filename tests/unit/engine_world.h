@@ -1,11 +1,11 @@
 /* engine_world.h: what stands around an engine in the contract tests: clients, a file, a stream.
  *
- * The same tests run in every world: over loopback TCP and Unix sockets with the epoll engine
- * (world_real.c), in the simulated network with the simulated engine (world_sim.c). Nothing here
- * waits and nothing here runs a pass: the test does, and asks again. What a client does reaches the
- * engine's side within the passes of the next 10 ms of the engine's clock, in the order in which it
- * was done. No world loses, resets or delays anything on its own beyond that; it may cut bytes into
- * any pieces. */
+ * The same tests run in every world: over loopback TCP and Unix sockets with the epoll and uring
+ * engines (world_real.c), in the simulated network with the simulated engine (world_sim.c). Nothing
+ * here waits and nothing here runs a pass: the test does, and asks again. What a client does
+ * reaches the engine's side within the passes of the next 10 ms of the engine's clock, in the order
+ * in which it was done. No world loses, resets or delays anything on its own beyond that; it may
+ * cut bytes into any pieces. */
 #ifndef ENGINE_WORLD_H
 #define ENGINE_WORLD_H
 
@@ -87,15 +87,16 @@ struct world {
 };
 
 struct world_table {
-    const char *name; /* "tcp", "unix", "sim" */
-    bool resets;      /* client_reset, and engine_close with reset, are seen as resets */
-    bool threads;     /* a pass waits in real time, so that another thread can wake it */
-    bool kernel;      /* descriptors are the system's: fcntl and the like work on them */
+    const char *name;   /* "tcp", "unix", "sim" */
+    const char *engine; /* by which engine it is served, of those that the kernel has */
+    bool resets;        /* client_reset, and engine_close with reset, are seen as resets */
+    bool threads;       /* a pass waits in real time, so that another thread can wake it */
+    bool kernel;        /* descriptors are the system's: fcntl and the like work on them */
     unsigned
         seeds; /* how many seeds, from 1 on, are worth running a test with: 1 for a real world */
 
-    /* Never NULL: a world that cannot be made aborts. */
-    struct world *(*create)(uint64_t seed);
+    /* A world of this table. Never NULL: one that cannot be made aborts. */
+    struct world *(*create)(const struct world_table *table, uint64_t seed);
 
     /* Close the clients, the listener, the other ends of streams; destroy the engine. Descriptors
      * that the engine handed out or that file, full and stream returned are the test's to

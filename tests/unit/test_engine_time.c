@@ -140,6 +140,17 @@ static void is_woken_by_another_thread(struct world *world)
     }
 }
 
+/* However long an engine polls before it sleeps: timers, wakes and clients end it all the same. */
+static void is_as_good_when_it_spins(struct world *world)
+{
+    world->engine->spin_ns = 3600 * (int64_t)1000 * MILLI_NS;
+    fires_timers_in_order(world);
+    tells_what_arrived_before_a_timer(world);
+    is_woken_beforehand(world);
+    does_not_sleep_on_news(world);
+    is_woken_by_another_thread(world);
+}
+
 static void tells_the_time(struct world *world)
 {
     int64_t wall_us = engine_wall_us(world->engine), now_ns = world->engine->now_ns;
@@ -268,6 +279,7 @@ static const struct contract contracts[] = {
     CONTRACT(is_woken_beforehand),
     CONTRACT(does_not_sleep_on_news),
     CONTRACT(is_woken_by_another_thread),
+    CONTRACT(is_as_good_when_it_spins),
     CONTRACT(tells_the_time),
     CONTRACT(is_patient_until_the_next_timer),
     CONTRACT(is_impatient_with_what_is_due),

@@ -29,13 +29,13 @@
 
 static int udp_world(void **state)
 {
-    *state = world_tcp.create(1);
+    *state = world_tcp.create(&world_tcp, 1);
     return 0;
 }
 
 static int unix_world(void **state)
 {
-    *state = world_unix.create(1);
+    *state = world_unix.create(&world_unix, 1);
     return 0;
 }
 

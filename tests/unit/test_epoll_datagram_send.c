@@ -48,14 +48,14 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 static int udp_world(void **state)
 {
     plan_calls(0, 0, 0);
-    *state = world_tcp.create(1);
+    *state = world_tcp.create(&world_tcp, 1);
     return 0;
 }
 
 static int unix_world(void **state)
 {
     plan_calls(0, 0, 0);
-    *state = world_unix.create(1);
+    *state = world_unix.create(&world_unix, 1);
     return 0;
 }
 

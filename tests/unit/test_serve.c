@@ -346,7 +346,7 @@ static void replies_that_are_not_read_count_as_memory(void **state)
 {
     (void)state;
     struct sim_server world;
-    start_with_narrow_windows(&world, (const char *const[]){"keep", "on", "max-memory", "128KiB",
+    start_with_narrow_windows(&world, (const char *const[]){"keep", "on", "max-memory", "72KiB",
                                                             "max-message", "1KiB", NULL});
     static char lines[60000];
     memset(lines, '\n', sizeof lines);
@@ -368,7 +368,7 @@ static void only_the_holder_of_most_memory_gives_way(void **state)
     (void)state;
     struct sim_server world;
     start_with_narrow_windows(&world, (const char *const[]){"keep", "on", "echo", "on", "frame",
-                                                            "line", "max-memory", "100KiB",
+                                                            "line", "max-memory", "84KiB",
                                                             "max-message", "80KiB", NULL});
     static char bytes[70000];
     memset(bytes, 'x', sizeof bytes);

@@ -90,6 +90,7 @@ static void test_letters_and_scopes(void **state)
         {"max-connections", 'm', GT_SCOPE_SERVER},
         {"ipv4", '4', GT_SCOPE_LISTENER},
         {"ipv6", '6', GT_SCOPE_LISTENER},
+        {"spin", 0, GT_SCOPE_SERVER},
         {"verbose", 'v', GT_SCOPE_PROGRAM},
         {"exec", 'x', GT_SCOPE_LATER},
         {"workers", 'j', GT_SCOPE_LATER},
@@ -132,6 +133,7 @@ static void test_defaults_of_the_library(void **state)
     assert_int_equal(settings->message_timeout_ns, DURATION_AUTO);
     assert_int_equal(settings->drain_timeout_ns, INT64_C(30000000000));
     assert_int_equal(settings->max_connections, 0);
+    assert_int_equal(settings->spin_ns, 0);
     assert_int_equal(settings->backlog, 4096);
     assert_int_equal(settings->socket_mode, 0600);
     assert_int_equal(settings->socket_uid, (uid_t)-1);
@@ -148,6 +150,7 @@ static void test_numbers(void **state)
     set(settings, "connections", "3");
     set(settings, "max-message", "64KiB");
     set(settings, "pause", "1.5s");
+    set(settings, "spin", "50us");
     set(settings, "timeout", "5");
     set(settings, "idle-timeout", "none");
     set(settings, "drain-timeout", "0");
@@ -157,6 +160,7 @@ static void test_numbers(void **state)
     assert_int_equal(settings->connections, 3);
     assert_int_equal(settings->max_message, 65536);
     assert_int_equal(settings->pause_ns, 1500000000);
+    assert_int_equal(settings->spin_ns, 50000);
     assert_int_equal(settings->timeout_ns, INT64_C(5000000000));
     assert_int_equal(settings->idle_timeout_ns, DURATION_NONE);
     assert_int_equal(settings->drain_timeout_ns, 0);
@@ -260,7 +264,6 @@ static void test_what_is_right_is_said(void **state)
         {"socket-owner", "0:", "--socket-owner 0:: not an owner; USER or USER:GROUP"},
         {"socket-owner", "4294967295", "--socket-owner 4294967295: no such user"},
         {"engine", "foo", "--engine foo: not an engine; one of auto, epoll"},
-        {"engine", "uring", "--engine uring: not built yet in this version"},
         {"show", "all", "--show all: not a format; one of talk, raw, json, hex, none"},
         {"reply", "a\\q",
          "--reply 'a\\q': \\q is not an escape; one of \\n \\r \\t \\0 \\xHH \\\\"},

@@ -91,7 +91,7 @@ static struct world *create(const struct world_table *table, int family)
     struct error error = {0};
     if (real) {
         real->world.table = table;
-        real->world.engine = engine_create("auto", &error);
+        real->world.engine = engine_create(table->engine, &error);
     }
     if (!real || !real->world.engine) {
         fprintf(stderr, "no world: %s\n", error.text);
@@ -102,16 +102,16 @@ static struct world *create(const struct world_table *table, int family)
     return &real->world;
 }
 
-static struct world *create_tcp(uint64_t seed)
+static struct world *create_tcp(const struct world_table *table, uint64_t seed)
 {
     (void)seed;
-    return create(&world_tcp, AF_INET);
+    return create(table, AF_INET);
 }
 
-static struct world *create_unix(uint64_t seed)
+static struct world *create_unix(const struct world_table *table, uint64_t seed)
 {
     (void)seed;
-    return create(&world_unix, AF_UNIX);
+    return create(table, AF_UNIX);
 }
 
 void close_ours(int *fd)
@@ -281,6 +281,7 @@ static void stream_gone(struct world *world, int fd)
 
 const struct world_table world_tcp = {
     .name = "tcp",
+    .engine = "epoll",
     .resets = true,
     .threads = true,
     .kernel = true,
@@ -309,6 +310,7 @@ const struct world_table world_tcp = {
 /* Unix sockets have no reset to ask for. */
 const struct world_table world_unix = {
     .name = "unix",
+    .engine = "epoll",
     .resets = false,
     .threads = true,
     .kernel = true,

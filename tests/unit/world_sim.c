@@ -55,12 +55,12 @@ static void choose_faults(struct engine *engine)
     faults->send_buffer = (size_t)sim_random(engine, 4, 512) * 1024;
 }
 
-static struct world *create(uint64_t seed)
+static struct world *create(const struct world_table *table, uint64_t seed)
 {
     struct sim_world *world = calloc(1, sizeof *world);
     if (!world)
         abort();
-    world->world.table = seed % 2 ? &world_sim : &world_sim_unix;
+    world->world.table = seed % 2 ? table : &world_sim_unix;
     world->world.engine = engine_sim_create(seed);
     if (seed > 1) /* the first world is perfect */
         choose_faults(world->world.engine);
@@ -340,8 +340,8 @@ static const struct world_sources sources = {
 /* A world's hooks; every second has Unix sockets of datagrams. */
 #define WORLD(datagrams_of_it)                                                                     \
     {                                                                                              \
-        .name = "sim", .resets = true, .threads = false, .kernel = false, .seeds = 100,            \
-        .create = create, .destroy = destroy, .connect = connect_client,                           \
+        .name = "sim", .engine = "sim", .resets = true, .threads = false, .kernel = false,         \
+        .seeds = 100, .create = create, .destroy = destroy, .connect = connect_client,             \
         .client_send = client_send, .client_receive = client_receive, .client_end = client_end,    \
         .client_read = client_read, .client_shutdown = client_shutdown,                            \
         .client_reset = client_reset, .client_close = client_close, .file = file,                  \

@@ -1,0 +1,257 @@
+/* parcel.c: replies join the parcel at the end of their connection's queue.
+ *
+ * The happy path: the first reply makes the output's own parcel, which refers to the shared bytes;
+ * it is sent before a second one comes. In a pipeline the second has both copied into the output's
+ * space, where the others follow. No allocation; nothing is copied twice but the first reply.
+ *
+ * Packets are not joined: each is sent as one. Failing: memory is out, and nothing has joined. */
+#include "serve/parcel.h"
+
+#include "base/attributes.h"
+#include "serve/connection.h"
+#include "serve/worker.h"
+
+#include <stdlib.h>
+
+static void count_owned(struct output *output, size_t before, size_t after)
+{
+    output->owned_bytes += after - before;
+    worker_count_memory(output->worker, before, after);
+}
+
+/* ---- memory ---- */
+
+static struct parcel *take_any(struct output *output)
+{
+    if (!output->first_taken) {
+        output->first_taken = true;
+        return &output->first;
+    }
+    struct parcel *parcel = pool_take(&output->worker->parcels);
+    if (parcel)
+        count_owned(output, 0, sizeof *parcel);
+    return parcel;
+}
+
+static bool take_staging(struct parcel *parcel)
+{
+    struct output *output = parcel->output;
+    parcel->staging = pool_take(&output->worker->stagings);
+    if (!parcel->staging)
+        return false;
+    count_owned(output, 0, sizeof *parcel->staging);
+    parcel->end = parcel->staging->data;
+    parcel->room = sizeof parcel->staging->data;
+    return true;
+}
+
+/* As much as is needed, and no more: nothing joins it. */
+static bool take_memory(struct parcel *parcel, size_t size)
+{
+    struct bytes *owned = &parcel->part.owned;
+    if (bytes_reserve(owned, size) < 0)
+        return false;
+    count_owned(parcel->output, 0, owned->capacity);
+    parcel->end = owned->data;
+    parcel->room = size;
+    return true;
+}
+
+/* Room for size bytes at the start of a parcel that has none. */
+static bool make_room(struct parcel *parcel, size_t size)
+{
+    struct output *output = parcel->output;
+    bool nearby = parcel == &output->first && size <= sizeof output->space;
+    bool alone = output->connection->packets || size > PARCEL_SMALL;
+    bool made = true;
+    if (alone) {
+        made = take_memory(parcel, size);
+    } else if (nearby) {
+        parcel->end = output->space;
+        parcel->room = sizeof output->space;
+    } else {
+        made = take_staging(parcel);
+    }
+    parcel->part.bytes = slice_of(parcel->end, 0);
+    return made;
+}
+
+struct parcel *parcel_take(struct output *output, size_t size)
+{
+    struct parcel *parcel = take_any(output);
+    if (!parcel)
+        return NULL;
+    list_init(&parcel->part.link);
+    parcel->part.bytes = slice_of(NULL, 0);
+    parcel->part.owned = (struct bytes){0};
+    parcel->part.turn = NULL;
+    list_init(&parcel->held);
+    parcel->output = output;
+    parcel->staging = NULL;
+    parcel->end = NULL;
+    parcel->room = 0;
+    parcel->sequence = 0;
+    parcel->messages = parcel->replies = 0;
+    if (size == 0 || make_room(parcel, size))
+        return parcel;
+    parcel_give(parcel);
+    return NULL;
+}
+
+void parcel_give(struct parcel *parcel)
+{
+    struct output *output = parcel->output;
+    list_remove(&parcel->part.link);
+    if (parcel->staging) {
+        count_owned(output, sizeof *parcel->staging, 0);
+        pool_give(&output->worker->stagings, parcel->staging);
+    }
+    if (parcel->part.owned.data) {
+        count_owned(output, parcel->part.owned.capacity, 0);
+        bytes_free(&parcel->part.owned);
+    }
+    if (parcel == &output->first) {
+        output->first_taken = false;
+        return;
+    }
+    count_owned(output, sizeof *parcel, 0);
+    pool_give(&output->worker->parcels, parcel);
+}
+
+/* ---- joining ---- */
+
+/* The parcel that the next reply may join, or NULL. */
+static struct parcel *growing(const struct output *output)
+{
+    struct parcel *open = output->open;
+    return open && open->sequence > output->worker->committed ? open : NULL;
+}
+
+/* A parcel at the end of the queue, for the reply to that message (0: text). */
+static struct parcel *add(struct output *output, uint64_t sequence, size_t room)
+{
+    struct parcel *parcel = parcel_take(output, room);
+    if (!parcel)
+        return NULL;
+    list_append(&output->queue, &parcel->part.link);
+    output->open = parcel;
+    if (output->worker->recorder && sequence)
+        list_append(&output->worker->held_parcels, &parcel->held);
+    return parcel;
+}
+
+/* Give a parcel that has no memory, or only refers to a shared reply, room for size bytes more:
+ * false where it cannot have it. */
+static bool begin_copying(struct parcel *parcel, size_t size)
+{
+    struct slice shared = parcel->part.bytes;
+    size_t both = shared.size + size;
+    if (parcel->end || both > PARCEL_SMALL || parcel->output->connection->packets ||
+        !make_room(parcel, both))
+        return false;
+    if (shared.size)
+        memcpy(parcel->end, shared.data, shared.size);
+    parcel->part.bytes.size = shared.size;
+    parcel->end += shared.size;
+    parcel->room -= shared.size;
+    return true;
+}
+
+/* A parcel with room for size bytes more: the one that grows if it can be, else a new one. */
+static struct parcel *open_for(struct output *output, uint64_t sequence, size_t size)
+{
+    struct parcel *parcel = growing(output);
+    if (parcel && begin_copying(parcel, size))
+        return parcel;
+    return add(output, sequence, size);
+}
+
+static void count_reply(struct parcel *parcel, uint64_t sequence, size_t size)
+{
+    struct output *output = parcel->output;
+    parcel->sequence = sequence;
+    parcel->messages++;
+    parcel->replies += size > 0;
+    output->waiting_turns++;
+    output->waiting_bytes += size;
+}
+
+/* The next size bytes of its room. */
+static uint8_t *grow(struct parcel *parcel, uint64_t sequence, size_t size)
+{
+    static uint8_t nowhere[1]; /* for nothing */
+    uint8_t *place = size ? parcel->end : nowhere;
+    count_reply(parcel, sequence, size);
+    parcel->part.bytes.size += size;
+    parcel->end += size;
+    parcel->room -= size;
+    return place;
+}
+
+SELDOM static uint8_t *join_another(struct output *output, uint64_t sequence, size_t size)
+{
+    struct parcel *parcel = open_for(output, sequence, size);
+    return parcel ? grow(parcel, sequence, size) : NULL;
+}
+
+uint8_t *parcel_join(struct output *output, uint64_t sequence, size_t size)
+{
+    struct parcel *parcel = growing(output);
+    if (parcel && size <= parcel->room)
+        return grow(parcel, sequence, size);
+    return join_another(output, sequence, size);
+}
+
+/* The bytes stay where they are. */
+static bool refer(struct output *output, uint64_t sequence, struct slice shared)
+{
+    struct parcel *parcel = add(output, sequence, 0);
+    if (!parcel)
+        return false;
+    parcel->part.bytes = shared;
+    return true;
+}
+
+/* The first reply of a parcel, or one that is too large to be copied. */
+SELDOM static bool join_first(struct output *output, uint64_t sequence, struct slice shared)
+{
+    bool copied = growing(output) && shared.size <= PARCEL_SMALL && !output->connection->packets;
+    if (!copied && shared.size > 0) {
+        bool referred = refer(output, sequence, shared);
+        if (referred)
+            count_reply(output->open, sequence, shared.size);
+        return referred;
+    }
+    uint8_t *place = join_another(output, sequence, shared.size);
+    if (place && shared.size > 0)
+        memcpy(place, shared.data, shared.size);
+    return place;
+}
+
+bool parcel_join_shared(struct output *output, uint64_t sequence, struct slice shared)
+{
+    struct parcel *parcel = growing(output);
+    if (!parcel || shared.size > parcel->room || shared.size == 0)
+        return join_first(output, sequence, shared);
+    memcpy(grow(parcel, sequence, shared.size), shared.data, shared.size);
+    return true;
+}
+
+bool parcel_add_text(struct output *output, struct slice shared)
+{
+    if (!refer(output, 0, shared))
+        return false;
+    output->waiting_bytes += shared.size;
+    return true;
+}
+
+void parcel_leave(struct parcel *parcel)
+{
+    struct output *output = parcel->output;
+    list_remove(&parcel->part.link);
+    list_remove(&parcel->held);
+    output->waiting_bytes -= parcel->part.bytes.size;
+    output->waiting_turns -= parcel->messages;
+    if (output->open == parcel)
+        output->open = NULL;
+}
