@@ -51,6 +51,20 @@ def test_a_connection_for_each_message(goodtalk, place, kind):
         assert len({message["peer"].rsplit(":", 1)[0] for message in shown}) == 300
 
 
+@pytest.mark.parametrize("how", [[], ["-p", 5], RATE, ["--short"]], ids=["closed", "pipelined", "rate", "short"])
+@pytest.mark.parametrize("engine", ["epoll", "uring"])
+def test_every_engine(goodtalk, engine, how):
+    tried = subprocess.run([GOODTALK, "bench", "--engine", engine, "unix:/nobody"], capture_output=True,
+                           timeout=PATIENCE, check=False)
+    if engine == "uring" and b"uring" in tried.stderr:
+        pytest.skip(tried.stderr.decode())
+    talk = goodtalk("-n", 500, "-f", "line", "-s", "raw")
+    result = bench("--engine", engine, "-c", 4, "-n", 500, *how, talk.addresses[0])
+    assert talk.ended() == 0
+    assert talk.stdout.everything() == (CONTENT + b"\n") * 500
+    assert result["messages"] == 500 and result["bytes_received"] == 500 * len(REPLY)
+
+
 FRAMINGS = ["talk", "line", "crlf", "nul", "delim:END", "length:1", "length:2le", "length:4+4", "varint",
             "netstring", "octet", "fixed:32"]
 
