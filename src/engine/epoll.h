@@ -15,10 +15,12 @@
 #include <sys/epoll.h>
 
 /* Events fetched at once; connections accepted per listener and pass; bytes of the one buffer that
- * all receives share, hot in the cache. */
+ * all receives share. Short messages keep its beginning hot in the cache; long pipelines want it
+ * long (64 connections, 16 messages of 64 KiB in flight on each: 20,900 messages/s with 64 KiB,
+ * 68,100 with 256). */
 #define EPOLL_EVENTS_MAX   256
 #define EPOLL_ACCEPTS_MAX  64
-#define EPOLL_RECEIVE_SIZE (64 * 1024)
+#define EPOLL_RECEIVE_SIZE (256 * 1024)
 
 /* Bytes of the other one, for packets and datagrams, made when the first of them is received. */
 #define EPOLL_ROOM_SIZE ((size_t)1024 * 1024)

@@ -226,7 +226,6 @@ static int open_parts(struct uring_engine *engine, struct error *error)
         return status;
     engine->front_fd = engine->event_fd = -1;
     engine->epoll.gather = uring_gather;
-    engine->epoll.engine.receive_size = engine->buffers.size;
     watch_epoll(engine);
     return GT_DONE;
 }
