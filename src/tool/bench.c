@@ -373,6 +373,13 @@ static void go_on(struct bench *bench)
 
 /* ---- closing ---- */
 
+/* Cancel what is under way: whether nothing is active any more. */
+static bool stop(struct bench *bench)
+{
+    bool stopped = connector_stop(&bench->connector);
+    return bench_load_stop(&bench->load) && stopped;
+}
+
 static void release(struct bench *bench)
 {
     if (bench->engine) {
@@ -380,7 +387,7 @@ static void release(struct bench *bench)
         engine_timer_stop(bench->engine, &bench->look);
         engine_timer_stop(bench->engine, &bench->show);
         bench_pace_stop(&bench->pace);
-        while (!(bench_load_stop(&bench->load) & connector_stop(&bench->connector)))
+        while (!stop(bench))
             engine_pass(bench->engine, -1);
     }
     bench_load_free(&bench->load);

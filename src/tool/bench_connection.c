@@ -127,6 +127,18 @@ static void begin_closing(struct bench_connection *connection)
     go_on_closing(connection);
 }
 
+/* Before all connections are open a failure is the end. */
+static void tell_early(const struct bench_connection *connection, int number)
+{
+    char reason[128];
+    struct bench_load *load = connection->load;
+    enum bench_failure failure = bench_failure_of(number);
+    bool named = failure != BENCH_FAILURE_OTHER;
+    error_set(&load->error, GT_FAILED, "connection %zu of %zu, before all were open: %s",
+              (size_t)(connection - load->connections) + 1, load->connection_count,
+              named ? bench_failure_words(failure) : error_words(number, reason, sizeof reason));
+}
+
 static void fail(struct bench_connection *connection, int number)
 {
     struct bench_load *load = connection->load;
@@ -139,8 +151,7 @@ static void fail(struct bench_connection *connection, int number)
     if (load->failing_since_ns == 0)
         load->failing_since_ns = load->engine->now_ns;
     if (!load->started && load->error.status == GT_DONE)
-        error_errno(&load->error, number, "connection %zu of %zu",
-                    (size_t)(connection - load->connections) + 1, load->connection_count);
+        tell_early(connection, number);
     forget_in_flight(connection);
     if (!load->over)
         wait_to_retry(connection, RETRY_NS);

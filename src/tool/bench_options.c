@@ -162,7 +162,7 @@ static const struct command_row rows[] = {
     {{"timeout", 'w', OWN, "DURATION", "10s", "how long to wait for a reply; one that takes longer has failed"}, take_timeout},
     {{"json", 0, OWN, NULL, NULL, "print the result as one JSON object"}, take_json},
     {{"plot", 0, OWN, "FILE", NULL, "draw the latencies into FILE, an SVG image"}, take_plot},
-    {{"engine", 0, OWN, "NAME", "epoll", "how to wait for the sockets"}, take_engine},
+    {{"engine", 0, OWN, "NAME", "epoll", "what waits for the network: epoll or uring"}, take_engine},
     COMMAND_COMMON_ROWS,
 };
 /* clang-format on */

@@ -51,6 +51,20 @@ def test_a_connection_for_each_message(goodtalk, place, kind):
         assert len({message["peer"].rsplit(":", 1)[0] for message in shown}) == 300
 
 
+@pytest.mark.parametrize("how", [[], ["-p", 5], RATE, ["--short"]], ids=["closed", "pipelined", "rate", "short"])
+@pytest.mark.parametrize("engine", ["epoll", "uring"])
+def test_every_engine(goodtalk, engine, how):
+    tried = subprocess.run([GOODTALK, "bench", "--engine", engine, "unix:/nobody"], capture_output=True,
+                           timeout=PATIENCE, check=False)
+    if engine == "uring" and b"uring" in tried.stderr:
+        pytest.skip(tried.stderr.decode())
+    talk = goodtalk("-n", 500, "-f", "line", "-s", "raw")
+    result = bench("--engine", engine, "-c", 4, "-n", 500, *how, talk.addresses[0])
+    assert talk.ended() == 0
+    assert talk.stdout.everything() == (CONTENT + b"\n") * 500
+    assert result["messages"] == 500 and result["bytes_received"] == 500 * len(REPLY)
+
+
 FRAMINGS = ["talk", "line", "crlf", "nul", "delim:END", "length:1", "length:2le", "length:4+4", "varint",
             "netstring", "octet", "fixed:32"]
 
@@ -216,6 +230,15 @@ def test_a_result_that_cannot_be_written_is_an_error(goodtalk):
         ended = subprocess.run([GOODTALK, "bench", "-n", "10", talk.addresses[0]], stdout=full,
                                stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
     assert ended.returncode == 1 and b"standard output" in ended.stderr and b"ENOSPC" in ended.stderr
+
+
+def test_more_is_told_where_asked_for(goodtalk):
+    talk = goodtalk("-k", "-f", "line", "-s", "none")
+    ended = subprocess.run([GOODTALK, "bench", "-v", "-c", "2", "-n", "10", talk.addresses[0]],
+                           capture_output=True, timeout=PATIENCE, check=True)
+    assert ended.stderr.decode().splitlines() == [
+        f"goodtalk: connected to {talk.addresses[0]}",
+        f"goodtalk: all connections are open to {talk.addresses[0]}"]
 
 
 # ---- in a terminal, and interrupted ----

@@ -196,18 +196,24 @@ def test_some_failures_stand_beside_the_rate(fake):
     assert "1 timed out" in said and told == "goodtalk: 1 failure: 1 timed out\n"
 
 
-def test_a_server_that_speaks_first_is_refused(tmp_path):
-    """It is heard before all connections are open: the queue takes no third one meanwhile."""
+@pytest.mark.parametrize("greets, words", [(True, "before it is said anything"),
+                                           (False, "connection 1 of 3, before all were open: closed early")])
+def test_what_goes_wrong_before_all_connections_are_open(tmp_path, greets, words):
+    """A server that speaks first, or ends a connection: no result. The queue takes no third
+    connection meanwhile."""
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(tmp_path / "greeter"))
+        listener.bind(str(tmp_path / "server"))
         listener.listen(0)
-        running = subprocess.Popen([GOODTALK, "bench", "-c", "3", f"unix:{tmp_path}/greeter"],
+        running = subprocess.Popen([GOODTALK, "bench", "-c", "3", f"unix:{tmp_path}/server"],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         connection, _ = listener.accept()
         with connection:
-            connection.sendall(b"220 hello\n")
+            if greets:
+                connection.sendall(b"220 hello\n")
+            else:
+                connection.close()
             said, told = running.communicate(timeout=PATIENCE)
-    assert (running.returncode, said) == (1, b"") and b"before it is said anything" in told
+    assert (running.returncode, said) == (1, b"") and words in told.decode()
 
 
 @pytest.mark.parametrize("kind", ["udp", "unixgram"])
