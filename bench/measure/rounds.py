@@ -115,7 +115,7 @@ def run_idle(plan, shape, running, _cpu):
     try:
         before = machine.resident_bytes(running.pid)
         connections += open_idle(running, shape.connections - 100)
-        time.sleep(0.5)  # what a server does after the last reply is not idling
+        time.sleep(1.5)  # what a server does after the last reply is not idling
         after = machine.resident_bytes(running.pid)
         used, woken = machine.cpu_seconds(running.pid), machine.wakeups(running.pid)
         time.sleep(plan.seconds)
