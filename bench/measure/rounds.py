@@ -109,13 +109,30 @@ def open_idle(running, count):
     return connections
 
 
+def talk(connection, running, count):
+    """So many more lines, and their replies."""
+    message = (running.server.message or "x" * 31).encode() + b"\n"
+    connection.sendall(message * count)
+    left = count * running.server.reply_bytes
+    while left > 0:
+        received = connection.recv(65536)
+        if not received:
+            raise Failed("a connection was closed")
+        left -= len(received)
+
+
 def run_idle(plan, shape, running, _cpu):
-    """Memory is counted from the second hundred on: what a first connection makes ready is not a connection's."""
+    """Memory is counted from the second hundred on: what is made ready for the first connections, or fills up with
+    the messages there have been (buffers, queues), is not an idle connection's."""
     connections = open_idle(running, 100)
     try:
+        for connection in connections:
+            talk(connection, running, 300)
+            for _ in range(100):
+                talk(connection, running, 1)
         before = machine.resident_bytes(running.pid)
         connections += open_idle(running, shape.connections - 100)
-        time.sleep(0.5)  # what a server does after the last reply is not idling
+        time.sleep(1.5)  # what a server does after the last reply is not idling
         after = machine.resident_bytes(running.pid)
         used, woken = machine.cpu_seconds(running.pid), machine.wakeups(running.pid)
         time.sleep(plan.seconds)

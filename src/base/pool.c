@@ -31,7 +31,7 @@
 struct slab {
     struct slab *next;
     size_t fresh; /* objects at the end that were never handed out */
-    _Alignas(max_align_t) uint8_t objects[];
+    _Alignas(int64_t) uint8_t objects[];
 };
 
 struct free_object {
@@ -41,7 +41,7 @@ struct free_object {
 /* The distance from one object to the next. */
 static size_t stride(const struct pool *pool)
 {
-    size_t alignment = _Alignof(max_align_t);
+    size_t alignment = _Alignof(int64_t);
     return (pool->object_size + alignment - 1) / alignment * alignment;
 }
 

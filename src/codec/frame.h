@@ -45,7 +45,7 @@ struct framing {
 /* Where a connection is. Reset it to zeros (with frame_change) to speak another framing from the
  * next unconsumed byte on. */
 struct frame {
-    size_t scanned;   /* unconsumed bytes already searched */
+    uint32_t scanned; /* unconsumed bytes already searched; of more than 4 GiB, so many */
     bool lines;       /* talk: a line end has been seen: pauses no longer end messages */
     bool after_pause; /* talk: a pause ended the last message: a line end that follows is dropped */
 };
@@ -132,7 +132,8 @@ static inline enum frame_result frame_scan(const struct framing *framing, struct
     assert(frame->scanned <= input.size);
     *mark = (struct frame_mark){0};
     enum frame_result result = framing->codec->scan(framing, frame, input, event, mark);
-    frame->scanned = result == FRAME_MORE ? input.size - mark->consumed : 0;
+    size_t searched = result == FRAME_MORE ? input.size - mark->consumed : 0;
+    frame->scanned = searched < UINT32_MAX ? (uint32_t)searched : UINT32_MAX;
     return result;
 }
 

@@ -23,6 +23,8 @@
 
 /* ---- accept ---- */
 
+#define ASKED_MOST 8
+
 void epoll_accept(struct engine *base, struct accept_op *op, int fd)
 {
     op->op.phase = epoll_gentleness(fd);
@@ -46,7 +48,8 @@ static struct peer unix_peer(int fd)
 }
 
 /* A new descriptor with op->peer filled, or -errno. ask: poll first. That costs an eighth of an
- * accept that finds the queue empty, since that one has made the new socket already. */
+ * accept that finds the queue empty, since that one has made the new socket already: so it pays
+ * until eight have been asked for. */
 static int accept_one(struct accept_op *op, bool ask)
 {
     union {
@@ -90,7 +93,7 @@ static bool died_in_queue(int number)
 void epoll_try_accept(struct epoll_engine *engine, struct accept_op *op)
 {
     for (int i = 0; i < EPOLL_ACCEPTS_MAX; i++) {
-        int fd = accept_one(op, i > 0 || (op->op.phase & PHASE_GENTLE));
+        int fd = accept_one(op, (i > 0 && i <= ASKED_MOST) || (op->op.phase & PHASE_GENTLE));
         if (fd == -EAGAIN)
             return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_IN);
         if (fd < 0 && died_in_queue(-fd))

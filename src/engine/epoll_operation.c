@@ -22,16 +22,18 @@ static uint64_t event_data(uint32_t generation, int fd)
 
 /* ---- descriptors ---- */
 
+/* New memory of the system's is zero, and takes no room until it is touched. */
 static int table_grow(struct epoll_engine *engine, int fd)
 {
     size_t count = engine->descriptor_count ? engine->descriptor_count : TABLE_MINIMUM;
     while (count <= (size_t)fd)
         count *= 2;
-    struct descriptor *grown = realloc(engine->descriptors, count * sizeof *grown);
+    struct descriptor *grown = calloc(count, sizeof *grown);
     if (!grown)
         return -ENOMEM;
-    size_t added = count - engine->descriptor_count;
-    memset(grown + engine->descriptor_count, 0, added * sizeof *grown);
+    if (engine->descriptors)
+        memcpy(grown, engine->descriptors, engine->descriptor_count * sizeof *grown);
+    free(engine->descriptors);
     engine->descriptors = grown;
     engine->descriptor_count = count;
     return 0;

@@ -27,7 +27,7 @@
 #define URING_COMPLETIONS 16384
 
 /* Completions told in one pass. */
-#define URING_TOLD_MAX 512
+#define URING_TOLD_MAX 256
 
 /* The memory of receives, twice 1/4 of a usual L2 cache. Where the kernel fills a buffer piece by
  * piece (IOU_PBUF_RING_INC, Linux 6.12) a few large ones suit short messages and long ones alike;

@@ -30,7 +30,7 @@ struct replier_table {
     enum reply_when (*answer)(struct replier *replier, const struct message *message,
                               struct gt_turn *turn, struct reply *reply);
     void (*destroy)(struct replier *replier);
-    bool keeps; /* it is given a turn, which it may keep for later; else the turn is NULL */
+    bool keeps; /* it may reply later, and so is given a turn to keep; else there may be none */
 };
 
 struct replier {

@@ -91,18 +91,24 @@ static bool at_hand(const struct gt_turn *turn)
     return worker_of_turn(turn)->at_hand == turn;
 }
 
+static void join_reply(struct connection *connection, uint64_t sequence, enum reply_when when,
+                       const struct reply *reply)
+{
+    if (when == REPLY_NONE)
+        join_none(connection, sequence);
+    else if (reply->shared)
+        join_shared(connection, sequence, reply->bytes);
+    else
+        join_copy(connection, sequence, reply->bytes);
+}
+
 /* Ask who replies at once. */
 static void ask(struct connection *connection, struct replier *replier,
                 const struct message *message)
 {
     struct reply reply = {.shared = false};
     enum reply_when when = replier_answer(replier, message, NULL, &reply);
-    if (when == REPLY_NONE)
-        join_none(connection, message->sequence);
-    else if (reply.shared)
-        join_shared(connection, message->sequence, reply.bytes);
-    else
-        join_copy(connection, message->sequence, reply.bytes);
+    join_reply(connection, message->sequence, when, &reply);
 }
 
 /* Ask who may keep the turn. If he has not replied by now, it takes its place in the output. */
@@ -110,18 +116,21 @@ static void ask_keeper(struct connection *connection, struct replier *replier,
                        const struct message *message)
 {
     struct worker *worker = worker_of(connection);
-    struct reply reply;
+    struct reply reply = {.shared = false};
     struct gt_turn *turn = worker_take_turn(worker, connection, NULL);
     if (!turn) {
         fail(connection, -ENOMEM);
         return;
     }
     turn->sequence = message->sequence;
-    replier_answer(replier, message, turn, &reply);
-    if (turn->state != TURN_HELD)
-        return;
-    worker_hold(worker, turn);
-    output_append_turn(connection->output, turn);
+    enum reply_when when = replier_answer(replier, message, turn, &reply);
+    if (when != REPLY_LATER) {
+        turn_move(turn, TURN_JOINED);
+        join_reply(connection, message->sequence, when, &reply);
+    } else if (turn->state == TURN_HELD) {
+        worker_hold(worker, turn);
+        output_append_turn(connection->output, turn);
+    }
 }
 
 static struct replier *replier_of(const struct worker *worker, const struct settings *settings)

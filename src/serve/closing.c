@@ -10,22 +10,27 @@
  *
  * A peer that was sent nothing gets the same courtesy, from its second point on: an end of stream,
  * not a reset. A peer that has ended its stream has nothing left that could cause a reset: then the
- * close is immediate, but for a one-shot, whose exit status says whether the reply arrived. */
+ * close is immediate, but for a one-shot, whose exit status says whether the reply arrived. Most
+ * peers end theirs as soon as they see the end of ours, so nothing is asked before the first
+ * look: a connection for each message then takes four system calls less of eleven. */
 #include "serve/server.h"
 
 #define QUIET_NS   INT64_C(200000000)
 #define AT_MOST_NS INT64_C(2000000000)
 
-static bool must_confirm(const struct connection *connection)
+/* When the first look is, and at least how long after one the next. */
+#define FIRST_LOOK_NS INT64_C(10000000)
+
+/* Whether the peer can end it by ending its stream. */
+static bool is_certain(const struct connection *connection)
 {
-    return worker_of(connection)->server->one_shot;
+    return connection->end_of_stream && !worker_of(connection)->server->one_shot;
 }
 
 void closing_begin(struct connection *connection)
 {
     struct engine *engine = worker_of(connection)->engine;
-    bool certain = connection->end_of_stream && !must_confirm(connection);
-    if (certain || !output_need(connection)) {
+    if (is_certain(connection) || !output_need(connection)) {
         connection_end(connection, connection->reason);
         return;
     }
@@ -36,7 +41,7 @@ void closing_begin(struct connection *connection)
     connection->state = CONNECTION_LINGERING;
     connection->started_ns = connection->spoken ? 0 : engine->now_ns;
     connection->active_ns = engine->now_ns;
-    closing_look(connection);
+    engine_timer_set(engine, &connection->timer, engine->now_ns + FIRST_LOOK_NS);
 }
 
 /* Everything is acknowledged: until when to wait for the peer's end. */
@@ -52,8 +57,8 @@ static int64_t patience_ends(const struct connection *connection)
 static int64_t next_look(const struct connection *connection, int64_t now_ns)
 {
     int64_t wait = (now_ns - connection->output->progress_ns) / 2;
-    if (wait < 1000000)
-        wait = 1000000;
+    if (wait < FIRST_LOOK_NS)
+        wait = FIRST_LOOK_NS;
     return now_ns + (wait > 50000000 ? 50000000 : wait);
 }
 
@@ -66,6 +71,10 @@ static bool given_up(const struct connection *connection, int64_t now_ns)
 void closing_look(struct connection *connection)
 {
     struct engine *engine = worker_of(connection)->engine;
+    if (is_certain(connection)) {
+        connection_end(connection, connection->reason);
+        return;
+    }
     int64_t waiting = output_progress(connection->output);
     bool failed = waiting < 0;
     if (!failed && waiting <= 1 && connection->started_ns == 0)

@@ -1,8 +1,8 @@
-/* intake.c: from bytes received to turns.
+/* intake.c: from bytes received to messages.
  *
  * The happy path: bytes arrive in the engine's buffer, the framing finds whole messages in it, each
- * becomes a turn that is recorded and replied to; nothing is left and nothing was copied. What is
- * left of an unfinished message is kept in the connection's own buffer.
+ * is recorded and replied to; nothing is left and nothing was copied. What is left of an unfinished
+ * message is kept in the connection's own buffer.
  *
  * Taking stops when the recorder, the output or the memory is full, when the goal is reached, when
  * the framing finds an error, or when the connection closes after its reply. In the first two cases

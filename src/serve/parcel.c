@@ -179,9 +179,11 @@ static void count_reply(struct parcel *parcel, uint64_t sequence, size_t size)
 /* The next size bytes of its room. */
 static uint8_t *grow(struct parcel *parcel, uint64_t sequence, size_t size)
 {
-    static uint8_t nowhere[1]; /* for nothing */
-    uint8_t *place = size ? parcel->end : nowhere;
+    static uint8_t nowhere[1];
+    uint8_t *place = parcel->end;
     count_reply(parcel, sequence, size);
+    if (size == 0)
+        return nowhere;
     parcel->part.bytes.size += size;
     parcel->end += size;
     parcel->room -= size;

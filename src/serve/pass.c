@@ -132,12 +132,14 @@ static void fail_recording(struct worker *worker)
 static void commit(struct worker *worker)
 {
     struct recorder *recorder = worker->recorder;
-    if (!recorder || worker->recording_failed || worker->abandoned)
+    if (!recorder || worker->abandoned)
         return;
-    worker->committed = worker->sequence;
-    recorder_commit(recorder);
-    release_recorded(worker);
-    if (recorder->failure.status)
+    if (!worker->recording_failed) {
+        worker->committed = worker->sequence;
+        recorder_commit(recorder);
+        release_recorded(worker);
+    }
+    if (recorder->failure.status) /* what was taken after the failure, too */
         fail_recording(worker);
 }
 

@@ -162,7 +162,7 @@ static const struct command_row rows[] = {
     {{"timeout", 'w', OWN, "DURATION", "10s", "how long to wait for a reply; one that takes longer has failed"}, take_timeout},
     {{"json", 0, OWN, NULL, NULL, "print the result as one JSON object"}, take_json},
     {{"plot", 0, OWN, "FILE", NULL, "draw the latencies into FILE, an SVG image"}, take_plot},
-    {{"engine", 0, OWN, "NAME", "epoll", "what waits for the network: epoll or uring"}, take_engine},
+    {{"engine", 0, OWN, "NAME", "auto", "what waits for the network: auto, epoll or uring"}, take_engine},
     COMMAND_COMMON_ROWS,
 };
 /* clang-format on */
@@ -356,7 +356,7 @@ int bench_options_parse(struct bench_options *options, int argc, char **argv, st
                                       .timeout_ns = 10 * SECOND,
                                       .wait_ns = -1,
                                       .frame = "line",
-                                      .engine = "epoll"};
+                                      .engine = "auto"};
     *error = (struct error){0};
     struct reading reading = {.options = options, .max_message = 1024 * 1024, .size = -1};
     struct command_line line = {

@@ -28,7 +28,7 @@ struct bench_options {
     size_t request_bytes;   /* of it, on the wire */
     bool json;
     const char *plot;   /* a file, or NULL */
-    const char *engine; /* a name */
+    const char *engine; /* a name, or auto */
 };
 
 extern const struct help help_bench;

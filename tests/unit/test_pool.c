@@ -44,7 +44,7 @@ static void *take_filled(struct pool *pool, size_t size, uint8_t fill)
 {
     void *object = pool_take(pool);
     assert_non_null(object);
-    assert_int_equal((uintptr_t)object % _Alignof(max_align_t), 0);
+    assert_int_equal((uintptr_t)object % _Alignof(int64_t), 0);
     memset(object, fill, size);
     return object;
 }
