@@ -255,6 +255,8 @@ int crew_start(gt_server *server)
 {
     struct crew *crew = &server->crew;
     sigset_t all, before;
+    if (crew->size == 1)
+        return GT_DONE;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int number = start_threads(crew);
