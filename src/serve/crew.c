@@ -157,10 +157,18 @@ static void note_failure(struct worker *worker, const struct error *error)
     engine_wake(worker->server->crew.workers[0].engine);
 }
 
+static void engine_failed(struct worker *worker, int number)
+{
+    struct error error = {0};
+    error_errno(&error, number, "the %s engine failed", worker->engine->table->name);
+    note_failure(worker, &error);
+    pass_abandon(worker, REASON_ABANDONED);
+}
+
 static void obey(struct worker *worker)
 {
     unsigned order = atomic_load(&worker->server->crew.order);
-    if (order == worker->obeyed || worker_over(worker))
+    if (worker_over(worker))
         return;
     worker->obeyed = order;
     if (order == ORDER_DRAIN)
@@ -176,15 +184,12 @@ static void obey(struct worker *worker)
 int crew_pass(struct worker *worker, int64_t wait_ns)
 {
     int result = pass_run(worker, wait_ns);
-    if (result < 0) {
-        struct error error = {0};
-        error_errno(&error, -result, "the %s engine failed", worker->engine->table->name);
-        note_failure(worker, &error);
-        pass_abandon(worker, REASON_ABANDONED);
-    }
+    if (result < 0)
+        engine_failed(worker, -result);
     if (worker->recording_failed)
         note_failure(worker, &worker->recorder->failure);
-    obey(worker);
+    if (atomic_load(&worker->server->crew.order) != worker->obeyed)
+        obey(worker);
     return result;
 }
 
