@@ -17,7 +17,8 @@ struct pool {
 /* object_size is at least that of a pointer. Allocates nothing. */
 void pool_init(struct pool *pool, size_t object_size);
 
-/* An object, its bytes undefined, aligned for pointers and 64-bit numbers; NULL when memory is out. */
+/* An object, its bytes undefined, aligned for pointers and 64-bit numbers; NULL when memory is out.
+ */
 void *pool_take(struct pool *pool);
 
 /* Give an object of this pool back. */

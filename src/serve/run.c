@@ -147,7 +147,11 @@ int gt_fd(gt_server *server)
     if (refuse_workers(server, "gt_fd") != GT_DONE)
         return -1;
     struct engine *engine = server_need_engine(server);
-    return engine ? engine_descriptor(engine) : -1;
+    int fd = engine ? engine_descriptor(engine) : -1;
+    if (engine && fd < 0)
+        error_set(&server->error, GT_FAILED, "the %s engine has no descriptor to poll",
+                  engine->table->name);
+    return fd;
 }
 
 int gt_timeout_ms(gt_server *server)
