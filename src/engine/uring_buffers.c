@@ -23,17 +23,17 @@ static void *map(size_t size)
 
 static size_t ring_bytes(void)
 {
-    return URING_BUFFERS_WHOLE * sizeof(struct io_uring_buf);
+    return URING_WHOLE_COUNT * sizeof(struct io_uring_buf);
 }
 
 /* The field of the flags is called pad in the older header. */
-static int offer(struct uring_buffers *buffers, struct io_uring *ring, unsigned count,
+static int offer(struct uring_buffers *buffers, struct io_uring *ring, unsigned count, size_t size,
                  uint16_t flags)
 {
     struct io_uring_buf_reg request = {
         .ring_addr = (uintptr_t)buffers->ring, .ring_entries = count, .pad = flags};
     buffers->count = count;
-    buffers->size = URING_BUFFER_BYTES / count;
+    buffers->size = size;
     buffers->incremental = flags & BUFFERS_INCREMENTAL;
     return io_uring_register_buf_ring(ring, &request, 0);
 }
@@ -52,9 +52,10 @@ int uring_buffers_open(struct uring_buffers *buffers, struct io_uring *ring)
     buffers->memory = map(URING_BUFFER_BYTES);
     if (!buffers->ring || !buffers->memory)
         return -ENOMEM;
-    int status = offer(buffers, ring, URING_BUFFERS_INCREMENTAL, BUFFERS_INCREMENTAL);
+    int status =
+        offer(buffers, ring, URING_INCREMENTAL_COUNT, URING_INCREMENTAL_SIZE, BUFFERS_INCREMENTAL);
     if (status == -EINVAL)
-        status = offer(buffers, ring, URING_BUFFERS_WHOLE, 0);
+        status = offer(buffers, ring, URING_WHOLE_COUNT, URING_WHOLE_SIZE, 0);
     if (status)
         return status;
     io_uring_buf_ring_init(buffers->ring);
