@@ -105,6 +105,6 @@ def describe():
         "cpu": _field("/proc/cpuinfo", "model name"),
         "cpus": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory_kib / (1 << 20)),
-        "kernel": platform.release(),
+        "kernel": platform.release().split("-")[0],
         "system": _system(),
     }
