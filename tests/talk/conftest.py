@@ -13,8 +13,9 @@ from goodtalk_talk import GOODTALK, program_starter
 
 
 def pytest_configure():
-    # Who runs in the background may have been told to ignore SIGINT, and what it starts inherits that.
+    # Who runs in the background may have been told to ignore these, and what it starts inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if not os.access(GOODTALK, os.X_OK):
         raise pytest.UsageError(f"{GOODTALK} is not there: build it (make), or set GOODTALK")
 
