@@ -357,10 +357,11 @@ def test_silent_ones_give_way_whichever_worker_has_them(kept, workers):
     """Places are taken by those who say nothing: of each worker that has a guest somebody's goes."""
     talk = kept("-j", workers, "-m", "8")
     silent = [Client(talk.port) for _ in range(100)]
-    for _ in range(60):
+    until(lambda: ask(talk).get("ended-gave-way", 0) >= 92, "the silent ones that have no place are gone")
+    for _ in range(60):  # who comes amid a crowd may have to give way before it is heard; nobody has to now
         with Client(talk.port) as client:
             assert client.send(b"hello\n").line() == REPLY
-    assert ask_until(talk, messages=60)["ended-gave-way"] >= 90
+    assert ask_until(talk, messages=60)["ended-gave-way"] <= 100
     for client in silent:
         client.socket.close()
     assert talk.stop() == 0
