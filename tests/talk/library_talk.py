@@ -59,7 +59,15 @@ class Started:
         assert not [word for word in SANITIZER_WORDS if word in said], said.decode(errors="replace")
 
     def signal(self, number=signal.SIGTERM):
+        """ThreadSanitizer may keep a signal to itself that comes shortly before a sleep: there the sleep
+        is waited for."""
+        if "-fsanitize=thread" in compiler():
+            until(self.sleeps, "the program to sleep")
         self.process.send_signal(number)
+
+    def sleeps(self):
+        stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
+        return stat.rsplit(")", 1)[1].split()[0] == "S"
 
     def ended(self):
         """Its exit status and all it printed."""
