@@ -7,19 +7,23 @@
  * little-endian. Everything begins at a multiple of 8 bytes; what lies between is zero.
  *
  * A segment begins with a header in a block of its own; what follows is frames, and then zeros: the
- * room that is left. A frame is a head of 48 bytes and what the kind says. Its CRC covers all of it
- * but the first 8 bytes, and begins with the segment's id: a frame that a recycled block, or a peer
- * who knows the format, has left there is not one of this segment's.
+ * room that is left. A frame is a head of 56 bytes and what the kind says. It has the segment's id
+ * in it, which nobody outside can know: a frame that a recycled block, or a peer who knows the
+ * format, has left there is not one of this segment's; and past damage the next good frame is found
+ * by looking for the id.
  *
  *     LISTENER  a name that messages are said to have come to: text. Before the first message that
- *               uses it in each segment
+ *               uses it in each segment; the number may be given to another name later
  *     MESSAGE   the raw bytes, as they came; the message itself is part of them
  *     MARK      nothing: it only says what is durable
  *
  * sequence: of messages, one more than that of the message before it, whatever segment that is in;
  * other frames have that of the last message before them. synced_to: every message up to this one
  * was on disk when the frame was made, and may have been replied to. So the highest synced_to of
- * any good frame is what must be there; what is bad beyond it, no reply has depended on. */
+ * any good frame or header is what must be there; what is bad beyond it, no reply has depended on.
+ *
+ * A series need not begin with number 1, for old segments may be dropped: then the sequence in the
+ * header of its first one says what came before. */
 #ifndef RECORD_JOURNAL_FORMAT_H
 #define RECORD_JOURNAL_FORMAT_H
 
@@ -51,7 +55,8 @@ enum journal_kind { JOURNAL_LISTENER = 1, JOURNAL_MESSAGE, JOURNAL_MARK };
 
 struct journal_frame {
     uint32_t size; /* bytes: head and what follows, before the zeros that round it up */
-    uint32_t crc;  /* CRC-32C of the segment's id (8 bytes) and then the frame from offset 8 on */
+    uint32_t crc;  /* CRC-32C of the frame from offset 8 on */
+    uint64_t id;   /* the segment's */
     uint64_t sequence;
     uint64_t synced_to;
     int64_t time_us; /* wall clock, microseconds since 1970 UTC; nothing depends on it */
@@ -73,7 +78,7 @@ struct journal_peer {
 };
 
 _Static_assert(sizeof(struct journal_header) == 72, "the header as written");
-_Static_assert(sizeof(struct journal_frame) == 48, "a frame's head as written");
+_Static_assert(sizeof(struct journal_frame) == 56, "a frame's head as written");
 _Static_assert(sizeof(struct journal_peer) == 24, "a peer as written");
 
 #endif
