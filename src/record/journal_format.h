@@ -6,21 +6,24 @@
  * is its segments in the order of N, and in each of them its frames in their order. All numbers are
  * little-endian. Everything begins at a multiple of 8 bytes; what lies between is zero.
  *
- * A segment begins with a header in a block of its own; what follows is frames, and then zeros: the
- * room that is left. A frame is a head of 56 bytes and what the kind says. It has the segment's id
- * in it, which nobody outside can know: a frame that a recycled block, or a peer who knows the
- * format, has left there is not one of this segment's; and past damage the next good frame is found
- * by looking for the id.
+ * A segment begins with a header in a block of its own, which is on disk before its first frame is
+ * written; what follows is frames, and then zeros: the room that is left. A frame is a head of 56
+ * bytes and what the kind says. It has the segment's id in it, which nobody outside can know: a
+ * frame that a recycled block, or a peer who knows the format, has left there is not one of this
+ * segment's; and past damage the next good frame is found by looking for the id.
  *
- *     LISTENER  a name that messages are said to have come to: text. Before the first message that
- *               uses it in each segment; the number may be given to another name later
+ *     LISTENER  a name that messages are said to have come to: text without NUL. Before the first
+ *               message that uses it in each segment; the number may be given to another name later
  *     MESSAGE   the raw bytes, as they came; the message itself is part of them
  *     MARK      nothing: it only says what is durable
+ *     GAP       zeros: what stood here was damaged; "goodtalk show --repair" has set it aside
  *
  * sequence: of messages, one more than that of the message before it, whatever segment that is in;
- * other frames have that of the last message before them. synced_to: every message up to this one
- * was on disk when the frame was made, and may have been replied to. So the highest synced_to of
- * any good frame or header is what must be there; what is bad beyond it, no reply has depended on.
+ * other frames have that of the last message before them, but a GAP that of the last message that
+ * is missing, if any is. synced_to (less than the sequence of a message): every message up to this
+ * one was on disk when the frame was made, and may have been replied to. So the highest synced_to
+ * of any good frame or header is what must be there; what is bad beyond it, no reply has depended
+ * on.
  *
  * A series need not begin with number 1, for old segments may be dropped: then the sequence in the
  * header of its first one says what came before. */
@@ -33,6 +36,7 @@
 #define JOURNAL_VERSION      1
 #define JOURNAL_HEADER_BYTES 4096 /* the first frame's offset */
 #define JOURNAL_ALIGNMENT    8
+#define JOURNAL_NAME_LONGEST 4096 /* bytes of a listener's name */
 #define JOURNAL_LOCK_NAME    "lock"
 #define JOURNAL_NAME_FORMAT  "%u-%010llu.journal"
 
@@ -51,7 +55,7 @@ struct journal_header {
                       more has a segment of its own size */
 };
 
-enum journal_kind { JOURNAL_LISTENER = 1, JOURNAL_MESSAGE, JOURNAL_MARK };
+enum journal_kind { JOURNAL_LISTENER = 1, JOURNAL_MESSAGE, JOURNAL_MARK, JOURNAL_GAP };
 
 struct journal_frame {
     uint32_t size; /* bytes: head and what follows, before the zeros that round it up */
