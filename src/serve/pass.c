@@ -13,6 +13,7 @@
 
 #include "serve/answer.h"
 #include "serve/post.h"
+#include "serve/recording.h"
 #include "serve/server.h"
 
 static void drain_timeout(struct timer *timer, int64_t now_ns);
@@ -139,6 +140,7 @@ static void commit(struct worker *worker)
         recorder_commit(recorder);
         release_recorded(worker);
     }
+    recording_tell(worker);
     if (recorder->failure.status) /* what was taken after the failure, too */
         fail_recording(worker);
 }

@@ -54,6 +54,7 @@ struct settings {
     char *socket_owner;
     char *ready;
     char *engine;
+    char *log;
     int64_t spin_ns; /* 0 or less: not at all */
 
     /* What sealing makes of it: replies and greeting have around them what the framing asks for. */

@@ -321,6 +321,14 @@ int setting_read_ready(struct settings *settings, const struct setting_row *row,
     return keep_text(text_at(settings, row), value, error);
 }
 
+int setting_read_path(struct settings *settings, const struct setting_row *row, const char *value,
+                      struct error *error)
+{
+    if (!*value)
+        return error_set(error, GT_WRONG, "--%s: needs the name of a file", row->shown.name);
+    return keep_text(text_at(settings, row), value, error);
+}
+
 /* ---- owners: names or numbers ---- */
 
 /* The largest number means "as it is" to chown. */

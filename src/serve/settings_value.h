@@ -40,5 +40,6 @@ setting_reader setting_read_engine;
 setting_reader setting_read_mode;
 setting_reader setting_read_owner;
 setting_reader setting_read_ready;
+setting_reader setting_read_path;
 
 #endif
