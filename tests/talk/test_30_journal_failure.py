@@ -6,12 +6,13 @@ import errno
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 
 import pytest
 from goodtalk_crash import Crowd
-from goodtalk_journal import read_journal
+from goodtalk_journal import Segment, read_journal
 from goodtalk_talk import REPLY, Client, run, until
 
 CALLS = int(os.environ.get("GOODTALK_CALLS") or 6)
@@ -79,6 +80,42 @@ def test_killed_at_a_call(goodtalk, journal, chance, call):
     for number in NUMBERS:
         crowd, _, _ = served(goodtalk, journal, chance, f"{call}:{number}:kill")
         goes_on(goodtalk, journal, crowd)
+
+
+def left_by_a_crash(journal):
+    """Three segments of which the last two are a tail, and messages that nobody knows to be durable."""
+    journal.mkdir()
+    first = Segment()
+    first.listener("tcp:127.0.0.1:9999")
+    for number in range(3):
+        first.message(b"kept %d that" % number)
+    first.mark()
+    for number in range(3, 6):
+        first.message(b"kept %d that" % number)
+    bad = first.message(b"torn 0 that")
+    first.data[bad + 90] ^= 1
+    first.room(8192)
+    first.save(journal)
+    second = first.next()
+    second.listener("tcp:127.0.0.1:9999")
+    second.message(b"torn 1 that")
+    second.save(journal)
+    third = second.next()
+    third.data = third.data[:100]
+    third.save(journal)
+
+
+@pytest.mark.parametrize("what", ["kill", str(errno.EIO)])
+@pytest.mark.parametrize("call", ["pwrite", "fsync", "ftruncate", "openat", "unlinkat"])
+def test_a_start_that_ends_early(goodtalk, journal, chance, call, what):
+    """Whatever the first start had done when it ended: the next one has the same messages."""
+    for number in range(1, 12):
+        left_by_a_crash(journal)
+        goodtalk("-n", "1", "-w", "1us", "-d", journal, ready=False, env=shimmed(f"{call}:{number}:{what}")).ended()
+        talk = goodtalk("-k", "-d", journal)
+        assert talk.stop() == 0
+        assert [message.body for message in read_journal(journal)[0]] == [b"kept %d that" % kept for kept in range(6)]
+        shutil.rmtree(journal)
 
 
 @pytest.mark.parametrize("call", CALL_NAMES)
@@ -180,7 +217,7 @@ def small_disk(request, tmp_path):
     subprocess.run(["umount", place], check=True)
 
 
-def test_a_full_disk_is_waited_for(goodtalk, small_disk, chance):
+def test_a_full_disk_is_waited_for(small_disk, goodtalk, chance):  # the server goes before its disk does
     journal, filler = small_disk / "journal", small_disk / "filler"
     with open(filler, "wb") as file:
         os.posix_fallocate(file.fileno(), 0, 2 << 20)
