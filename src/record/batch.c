@@ -7,7 +7,8 @@
 int batch_take(struct batch *batch, enum show_format format, const struct message *message)
 {
     size_t size = batch->bytes.size;
-    int result = show_message(&batch->bytes, format, message);
+    int result = format == SHOW_JSON ? json_line(&batch->bytes, &batch->envelope, message)
+                                     : show_message(&batch->bytes, format, message);
     if (result < 0)
         return result;
     batch->size_before = size;
@@ -35,4 +36,5 @@ void batch_free(struct batch *batch)
 {
     batch->last = 0;
     bytes_free(&batch->bytes);
+    envelope_free(&batch->envelope);
 }

@@ -2,13 +2,14 @@
 #ifndef RECORD_BATCH_H
 #define RECORD_BATCH_H
 
-#include "record/record.h"
+#include "record/json_line.h"
 
 struct batch {
     struct bytes bytes;
     uint64_t last;        /* the sequence of its last message; 0: no message */
     size_t size_before;   /* bytes, before the last message */
     uint64_t last_before; /* last, before the last message */
+    struct envelope envelope;
 };
 
 /* Append a message in this format: 0, or -ENOMEM and nothing changed. */
