@@ -46,8 +46,9 @@ struct connection {
     int64_t started_ns;    /* when the unfinished message began, or, paid for, may be taken;
                               LINGERING: when all was acknowledged */
     int32_t fd;
-    uint8_t state;          /* enum connection_state */
-    uint8_t reason;         /* enum reason: why it is closing or ended */
+    uint8_t reason; /* enum reason: why it is closing or ended */
+    /* What is looked at after each message, together. */
+    uint8_t state : 2;      /* enum connection_state */
     uint8_t doom : 6;       /* enum reason: why it must end when it goes on next, or none */
     bool singly : 1;        /* something follows from each message it completes (intake.c) */
     bool paid : 1;          /* max-rate: its next message is paid for, from started_ns on */

@@ -28,16 +28,18 @@ bool intake_open(const struct connection *connection)
     return goal->connections == 0 || connection->heard;
 }
 
-/* A message was taken: whether there may be another. */
-SELDOM static bool follow_up(struct connection *connection)
-{
-    connection->paid = false;
-    return !connection->settings->close;
-}
-
 static inline bool may_take(struct connection *connection)
 {
     return !connection->singly || paying_for_next(connection);
+}
+
+/* A message of one who is not plain was taken: whether there may be another in what is left. */
+SELDOM static bool follow_up(struct connection *connection, size_t left)
+{
+    connection->paid = false;
+    if (connection->state != CONNECTION_OPEN || connection->doom != REASON_NONE)
+        return false;
+    return !connection->settings->close && (left == 0 || may_take(connection));
 }
 
 /* Whoever completes a message is safe from giving way to others. */
@@ -69,17 +71,16 @@ static inline bool take(struct connection *connection, struct worker *worker,
     return true;
 }
 
-/* A message was taken: whether there may be another at once. Of what intake_open asks for this is
- * what taking one can have changed. */
-static inline bool goes_on(struct connection *connection, struct worker *worker)
+/* A message was taken: whether there may be another at once, in what is left. Of what intake_open
+ * asks for this is what taking one can have changed. */
+static inline bool goes_on(struct connection *connection, struct worker *worker, size_t left)
 {
     if (worker_lacks_room(worker))
         worker_pause_intake(worker);
-    if (connection->singly && !follow_up(connection))
-        return false;
-    return connection->state == CONNECTION_OPEN && connection->doom == REASON_NONE &&
-           !worker->intake_paused && !output_full(connection->output) &&
-           !goal_reached(&worker->server->goal);
+    bool plain = connection->state == CONNECTION_OPEN && connection->doom == REASON_NONE &&
+                 !connection->singly;
+    return (plain || follow_up(connection, left)) && !worker->intake_paused &&
+           !output_full(connection->output) && !goal_reached(&worker->server->goal);
 }
 
 /* What the first message taken changes, or the last. */
@@ -138,8 +139,7 @@ static size_t take_some(struct connection *connection, struct slice input, enum 
             break;
         if (event == FRAME_PAUSE)
             event = FRAME_BYTES;
-    } while (goes_on(connection, worker) &&
-             (rest.size > 0 ? may_take(connection) : event != FRAME_BYTES));
+    } while (goes_on(connection, worker, rest.size) && (rest.size > 0 || event != FRAME_BYTES));
     if (message.sequence)
         note_taken(connection);
     if (result != FRAME_MESSAGE)
