@@ -5,6 +5,7 @@
  * operations, and is then reaped at the end of a pass. So whoever holds a connection during a pass
  * may look at its state. */
 #include "serve/server.h"
+#include "serve/sources.h"
 
 void connection_drop_input(struct connection *connection)
 {
@@ -63,6 +64,8 @@ void connection_end(struct connection *connection, enum reason reason)
     worker->connection_count--;
     counters_add(worker->counters, COUNTER_CONNECTIONS_OPEN, (uint64_t)-1);
     counters_add(worker->counters, COUNTER_ENDED + reason, 1);
+    paying_refund(connection);
+    sources_leave(worker->limits->sources, &connection->source, worker->engine->now_ns);
     worker_give_place(worker);
     worker->ended_count++;
     worker->reply_lost |= lost_its_reply(connection);

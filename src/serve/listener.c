@@ -1,15 +1,17 @@
 /* listener.c: accepting, pausing, stopping.
  *
- * The happy path: accept brings a descriptor, somebody gives way if there is no place, a connection
- * opens. One worker stops accepting with the last place. Several accept one more: it waits as a
- * guest, as it would in the kernel's queue, but so that the others know that somebody waits. When
- * descriptors or memory are out accepting would fail as fast as it is tried: it pauses for 100 ms,
- * told once, whichever listener it was, until it has worked again. A listener that stops cancels
- * its accept first and closes the socket when the engine has let go of it. */
+ * The happy path: accept brings a descriptor, its source has room for it (max-per-source), somebody
+ * gives way if there is no place, a connection opens. One worker stops accepting with the last
+ * place. Several accept one more: it waits as a guest, as it would in the kernel's queue, but so
+ * that the others know that somebody waits. When descriptors or memory are out accepting would fail
+ * as fast as it is tried: it pauses for 100 ms, told once, whichever listener it was, until it has
+ * worked again. A listener that stops cancels its accept first and closes the socket when the
+ * engine has let go of it. */
 #include "serve/listener.h"
 
 #include "serve/post.h"
 #include "serve/server.h"
+#include "serve/sources.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -115,51 +117,58 @@ void listener_make_way(struct worker *worker)
 }
 
 /* A connection that has its place. */
-static void open_connection(struct listener *listener, int fd, const struct peer *peer)
+static void open_connection(struct listener *listener, const struct newcomer *newcomer)
 {
     struct worker *worker = listener->worker;
     worker->arrived++;
-    if (!connection_open(listener, fd, peer))
+    if (!connection_open(listener, newcomer))
         pause_for_want(listener, ENOMEM);
     else if (worker_full(worker) || worker->ended_count >= ENDED_MOST)
         listener_pause(listener);
 }
 
-static void receive_guest(struct listener *listener, int fd)
+/* It finds no place. */
+static void turn_away(struct worker *worker, struct newcomer newcomer)
+{
+    engine_close(worker->engine, newcomer.fd, false);
+    sources_leave(worker->limits->sources, &newcomer.source, worker->engine->now_ns);
+}
+
+static void receive_guest(struct listener *listener, const struct newcomer *newcomer)
 {
     struct guest *guest = malloc(sizeof *guest);
     if (!guest) {
-        engine_close(listener->worker->engine, fd, false);
+        turn_away(listener->worker, *newcomer);
         pause_for_want(listener, ENOMEM);
         return;
     }
-    *guest = (struct guest){.fd = fd, .peer = listener->accept.peer};
+    *guest = (struct guest){.newcomer = *newcomer};
     list_append(&listener->guests, &guest->link);
     listener->worker->guest_count++;
     listener_pause(listener);
 }
 
-static struct guest take_guest(struct listener *listener)
+static struct newcomer take_guest(struct listener *listener)
 {
-    struct guest *taken = list_item(list_take(&listener->guests), struct guest, link);
-    struct guest guest = *taken;
+    struct guest *guest = list_item(list_take(&listener->guests), struct guest, link);
+    struct newcomer newcomer = guest->newcomer;
     listener->worker->guest_count--;
-    free(taken);
-    return guest;
+    free(guest);
+    return newcomer;
 }
 
 static void turn_guests_away(struct listener *listener)
 {
     while (!list_empty(&listener->guests))
-        engine_close(listener->worker->engine, take_guest(listener).fd, false);
+        turn_away(listener->worker, take_guest(listener));
 }
 
 static void admit_guests(struct listener *listener)
 {
     bool unwanted = listener->closing || listener->worker->phase >= WORKER_FINISHING;
     while (!unwanted && !list_empty(&listener->guests) && find_place(listener->worker)) {
-        struct guest guest = take_guest(listener);
-        open_connection(listener, guest.fd, &guest.peer);
+        struct newcomer newcomer = take_guest(listener);
+        open_connection(listener, &newcomer);
     }
 }
 
@@ -171,6 +180,27 @@ void listener_resume(struct listener *listener)
         run(listener);
 }
 
+/* Its source has as many connections as it may. It has taken no place, and nobody has made room. */
+static void refuse(struct listener *listener, const struct newcomer *newcomer)
+{
+    struct worker *worker = listener->worker;
+    const struct reason_row *row = reason_row(REASON_PER_SOURCE);
+    counters_add(worker->counters, COUNTER_CONNECTIONS, 1);
+    counters_add(worker->counters, COUNTER_ENDED + REASON_PER_SOURCE, 1);
+    tell(worker->server, GT_EVENT_ENDED, GT_WARNING,
+         (struct event_origin){
+             .peer = &newcomer->peer, .listener = listener, .reason = REASON_PER_SOURCE},
+         "ended: %s", row->text);
+    turn_away(worker, *newcomer);
+}
+
+static bool source_has_room(const struct worker *worker, struct newcomer *newcomer)
+{
+    struct sources *sources = worker->limits->sources;
+    return !sources ||
+           sources_enter(sources, &newcomer->peer, worker->engine->now_ns, &newcomer->source);
+}
+
 static void accepted(struct listener *listener, int fd)
 {
     struct worker *worker = listener->worker;
@@ -178,10 +208,13 @@ static void accepted(struct listener *listener, int fd)
         tell(worker->server, GT_EVENT_RESUMED, GT_NOTICE,
              (struct event_origin){.listener = listener}, "accepts connections again");
     listener->told = false;
-    if (find_place(worker))
-        open_connection(listener, fd, &listener->accept.peer);
+    struct newcomer newcomer = {.fd = fd, .peer = listener->accept.peer};
+    if (!source_has_room(worker, &newcomer))
+        refuse(listener, &newcomer);
+    else if (find_place(worker))
+        open_connection(listener, &newcomer);
     else
-        receive_guest(listener, fd);
+        receive_guest(listener, &newcomer);
 }
 
 static void accept_done(struct op *op, int64_t result)

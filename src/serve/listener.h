@@ -7,7 +7,7 @@
 #define SERVE_LISTENER_H
 
 #include "engine/engine.h"
-#include "serve/settings.h"
+#include "serve/connection.h"
 #include "serve/socket.h"
 
 struct gt_server;
@@ -19,8 +19,7 @@ enum listener_pause { LISTENER_RUNS, LISTENER_FULL, LISTENER_EXHAUSTED };
 /* A connection that waits for a place. */
 struct guest {
     struct list link;
-    struct peer peer;
-    int fd;
+    struct newcomer newcomer;
 };
 
 struct listener {

@@ -227,6 +227,8 @@ static void begin_draining(struct worker *worker, enum reason reason)
     worker->more = true;
     worker->finish_reason = (uint8_t)reason;
     worker->arrived_before = worker->arrived;
+    if (worker->limits->sources)
+        worker_each(worker, connection_go_on); /* what has waited for max-rate waits no longer */
 }
 
 void pass_drain(struct worker *worker)

@@ -6,6 +6,7 @@
 
 #include "serve/answer.h"
 #include "serve/socket.h"
+#include "serve/sources.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,6 +203,7 @@ void gt_free(gt_server **handle)
     struct engine *engine = atomic_exchange(&server->engine, NULL);
     if (engine)
         engine_destroy(&engine);
+    sources_destroy(&server->limits.sources);
     settings_clear(&server->settings);
     tell_close(server);
     free(server);
