@@ -148,13 +148,16 @@ void worker_move_turn(struct worker *worker, struct gt_turn *turn, enum turn_eve
 /* The turn at hand is not needed after all: nobody else has seen it. */
 void worker_discard_turn(struct worker *worker, struct gt_turn *turn);
 
-/* Record a message; its sequence is filled in, the rest is there already. 0, or -ENOMEM and nothing
- * was recorded. */
+/* Record a message; its sequence is filled in, the rest is there already. 0, or -ENOMEM: nothing
+ * was recorded, and its sequence is the one before. */
 static inline int worker_record(struct worker *worker, struct message *message)
 {
+    uint64_t before = message->sequence;
     message->sequence = worker->sequence + 1;
-    if (worker->recorder && recorder_take(worker->recorder, message) < 0)
+    if (worker->recorder && recorder_take(worker->recorder, message) < 0) {
+        message->sequence = before;
         return -ENOMEM;
+    }
     worker->sequence = message->sequence;
     return 0;
 }
