@@ -92,6 +92,12 @@ static void pause_for_want(struct listener *listener, int number)
     listener->told = true;
 }
 
+bool listener_awaits_retry(const struct listener *listener)
+{
+    return timer_is_set(&listener->retry) ||
+           (listener->post && timer_is_set(&listener->post->retry));
+}
+
 /* The connection open longest without ever completing a message gives way. */
 static void give_way(struct worker *worker)
 {

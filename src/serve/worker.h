@@ -79,6 +79,7 @@ struct worker {
     uint64_t published;        /* of the last one that the counters have as recorded */
     uint64_t arrived;          /* connections and datagrams, ever */
     uint64_t arrived_before;   /* draining: when the last pass ended */
+    int64_t draining_ns;       /* draining: since when */
     unsigned drain_passes;     /* draining: how many so far */
     unsigned quiet_passes;     /* draining: how many in a row brought nothing new */
     uint64_t committed;        /* the last sequence the recorder was told to commit */
