@@ -69,8 +69,7 @@ static bool is_unlucky(uint64_t number)
 static bool fails(void)
 {
     uint64_t number = atomic_fetch_add(&allocations.counted, 1) + 1;
-    bool chosen =
-        allocations.first && number >= allocations.first && number <= allocations.last;
+    bool chosen = allocations.first && number >= allocations.first && number <= allocations.last;
     if (!chosen && !is_unlucky(number))
         return false;
     atomic_fetch_add(&allocations.failed, 1);
@@ -179,10 +178,8 @@ void *__wrap_pool_take(struct pool *pool)
 /* ---- plants ---- */
 
 static const char *const plant_names[] = {
-    [PLANT_NONE] = "none",
-    [PLANT_UNCHECKED] = "unchecked",
-    [PLANT_LEAK] = "leak",
-    [PLANT_UNRECORDED] = "unrecorded",
+    [PLANT_NONE] = "none",       [PLANT_UNCHECKED] = "unchecked",
+    [PLANT_LEAK] = "leak",       [PLANT_UNRECORDED] = "unrecorded",
     [PLANT_MISSING] = "missing",
 };
 

@@ -6,8 +6,9 @@
  *     MEMORY_COUNT=FILE         8 bytes of that file are kept at how many there were
  *
  * Allocations are those of the C library's family, whoever asks, the C library itself included, and
- * mappings that the program makes. An allocation is an atomic addition dearer. A plan that cannot be
- * understood ends the program: one that is silently not followed would be a test that cannot fail.
+ * mappings that the program makes. An allocation is an atomic addition dearer. A plan that cannot
+ * be understood ends the program: one that is silently not followed would be a test that cannot
+ * fail.
  */
 #include <errno.h>
 #include <fcntl.h>

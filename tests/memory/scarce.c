@@ -1,6 +1,7 @@
 /* scarce.c: a whole server in a simulated world, whose allocations fail in turn.
  *
- *     scarce [--most N] [--step N]     each scene; the first, 1 + N-th ... up to the N-th allocation
+ *     scarce [--most N] [--step N]     each scene, the first 3000 allocations or N, or each N-th of
+ *                                      them; of small scenes all
  *     scarce --scene NAME ...          that scene only
  *     scarce --scene NAME --nth N --count N [-v]   one run
  *     scarce --controls                put in each planted bug in turn: each must be found
@@ -96,7 +97,8 @@ static bool run_scene(const struct scene *scene, const struct orders *orders)
         return false;
     uint64_t counted = allocations_counted(), runs = 0;
     uint64_t most = counted < orders->most ? counted : orders->most;
-    for (uint64_t nth = 1; nth <= most; nth += orders->step, runs += 2)
+    uint64_t step = counted < 500 ? 1 : orders->step;
+    for (uint64_t nth = 1; nth <= most; nth += step, runs += 2)
         if (!run(scene, nth, 1, false) || !run(scene, nth, COUNT_MANY, false))
             return false;
     printf("%-8s %llu allocations, %llu runs\n", scene->name, (unsigned long long)counted,
@@ -114,17 +116,17 @@ static int run_all(const struct orders *orders)
 {
     bool fine = true;
     bool any = false;
-    for (const struct scene *scene = scenes; scene->name; scene++) {
+    for (const struct scene *scene = scenes; fine && scene->name; scene++) {
         if (!is_meant(orders, scene->name))
             continue;
         any = true;
-        fine &= orders->nth ? run(scene, orders->nth, orders->count, orders->verbose)
-                            : run_scene(scene, orders);
+        fine = orders->nth ? run(scene, orders->nth, orders->count, orders->verbose)
+                           : run_scene(scene, orders);
     }
-    if (!orders->nth && is_meant(orders, "start")) {
+    if (fine && !orders->nth && is_meant(orders, "start")) {
         any = true;
         alarm(HANGS_SECONDS);
-        fine &= start_all();
+        fine = start_all();
     }
     return !any ? usage() : !fine;
 }

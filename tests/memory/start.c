@@ -88,8 +88,8 @@ static bool start_once(const struct way *way)
         status = listen_on(server, way);
     if (status == GT_DONE)
         status = gt_run(server);
-    bool failed_well = status == GT_FAILED && allocations_failed() > 0 &&
-                       strstr(gt_error(server), "emory");
+    bool failed_well =
+        status == GT_FAILED && allocations_failed() > 0 && strstr(gt_error(server), "emory");
     if (status != GT_DONE && !failed_well)
         printf("start with %s, %s workers: status %d: %s\n", way->engine, way->workers, status,
                gt_error(server));

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#define TEXT_MOST 70000
+#define TEXT_MOST  70000
 #define LARGE_EACH 7
 
 /* The first reply of seven, and every seventh message, is large. */

@@ -103,14 +103,11 @@ void talker_connect(struct world *world, bool packets, bool stays)
 
 bool talker_done(const struct talker *talker)
 {
-    return talker->gone ||
-           (talker->stays && talker->replied == talker->world->scene->messages);
+    return talker->gone || (talker->stays && talker->replied == talker->world->scene->messages);
 }
 
 bool talker_hit(const struct talker *talker)
 {
-    if (!talker->connected) /* what still waits to be accepted goes with the listener */
-        return talker->gone && sim_client_state(talker->client).accepted;
     return strcmp(talker->reason, "no-memory") == 0;
 }
 

@@ -51,8 +51,7 @@ static void told(const struct gt_event *event, void *context)
         talker->connected = true;
     if (event->kind == GT_EVENT_ENDED && talker)
         snprintf(talker->reason, sizeof talker->reason, "%s", event->reason);
-    if (event->kind == GT_EVENT_NOTE && event->peer)
-        *(talker ? &world->not_taken : &world->lost) += 1;
+    world->lost += event->kind == GT_EVENT_NOTE && event->peer;
 }
 
 /* ---- the application ---- */

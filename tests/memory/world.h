@@ -76,10 +76,9 @@ struct world {
     struct writer writers[TALKERS_MOST];
     size_t looked_at; /* bytes of what is shown */
     unsigned shown_count;
-    unsigned not_taken; /* connections told as lost when they were accepted */
-    unsigned lost;      /* datagrams told as not taken, or not replied to */
-    bool late;          /* memory is back, and one more has come */
-    bool over;          /* the server is */
+    unsigned lost; /* datagrams told as not taken, or not replied to */
+    bool late;     /* memory is back, and one more has come */
+    bool over;     /* the server is */
     bool verbose;
     char broken[256]; /* the first thing that is, or "" */
 };

@@ -40,8 +40,7 @@ static void see(struct world *world, struct slice line)
 
 void world_look(struct world *world)
 {
-    struct slice shown =
-        slice_after(sim_content(world->engine, world->shown_fd), world->looked_at);
+    struct slice shown = slice_after(sim_content(world->engine, world->shown_fd), world->looked_at);
     const uint8_t *end;
     while (shown.size > 0 && (end = memchr(shown.data, '\n', shown.size))) {
         size_t size = (size_t)(end - shown.data);
@@ -80,17 +79,12 @@ static void judge_writers(struct world *world)
 
 static void judge_hits(struct world *world)
 {
-    unsigned hit = 0, not_taken = 0;
-    for (unsigned i = 0; i < world->talker_count; i++) {
+    unsigned hit = 0;
+    for (unsigned i = 0; i < world->talker_count; i++)
         hit += talker_hit(&world->talkers[i]);
-        not_taken += talker_hit(&world->talkers[i]) && !world->talkers[i].connected;
-    }
     if (hit + world->lost > allocations_failed())
         world_break(world, "%u connections and %u datagrams are lost for %llu allocations", hit,
                     world->lost, (unsigned long long)allocations_failed());
-    if (not_taken != world->not_taken)
-        world_break(world, "%u connections are not taken, %u are told of", not_taken,
-                    world->not_taken);
 }
 
 static void judge_left_behind(struct world *world)

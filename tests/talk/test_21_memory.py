@@ -3,17 +3,23 @@
 Every allocation of each scenario fails in turn, on its own and with some after it: as many as
 GOODTALK_ALLOCATIONS says (make soak: 3000), else a sample of them, from the start on.
 """
+import contextlib
 import os
+import pathlib
+import re
+import resource
+import subprocess
 
 import pytest
-from goodtalk_memory import (PRELOAD, Attempt, connectable, converse, correspond, one_message, told_of_memory)
+from goodtalk_memory import (PRELOAD, Attempt, converse, correspond, one_message, told_of_memory)
 from goodtalk_talk import REPLY, Client, is_sanitized
+from library_talk import compiler
 
 pytestmark = pytest.mark.skipif(is_sanitized() or not os.path.exists(PRELOAD),
                                 reason="the sanitizers have an allocator of their own; tests/memory is for them")
 
 MOST = int(os.environ.get("GOODTALK_ALLOCATIONS", "0"))
-SAMPLE = 12  # of each scenario, where not all are asked for
+SAMPLE = 8  # of each scenario, where not all are asked for
 SEVERAL = 10
 
 
@@ -85,3 +91,61 @@ def test_commands(goodtalk, what):
                  "bench": ["bench", "-n", "20", "-c", "3", f"127.0.0.1:{server.port}"]}.get(what, what.split())
     wanted = {"send": REPLY * 2, "bench": b"messages  20 in", "--version": b"goodtalk"}.get(what, b"[OPTION]...")
     assert in_turn(scenario(judge_command(wanted), *arguments, ready=False)) > 2
+
+
+def test_a_bug_is_seen(tmp_path):
+    """A program that does not check what malloc returned, or ends as if nothing had been."""
+    source, unchecked, silent = tmp_path / "program.c", tmp_path / "unchecked", tmp_path / "silent"
+    source.write_text("#include <stdio.h>\n#include <stdlib.h>\n"
+                      "int main(void) { char *text = malloc(9); BUG; text[0] = 0; return puts(\"done\") < 0; }\n")
+    for program, bug in (unchecked, ""), (silent, "if (!text) return 0"):
+        subprocess.run([*compiler(), f"-DBUG={bug}", source, "-o", program], check=True)
+        run = scenario(judge_command(b"done"), program=program, ready=False)
+        assert run(0, 1) > 0
+        with pytest.raises(AssertionError):
+            in_turn(run)
+
+
+# ---- memory that is really out: a bound on the address space ----
+
+def address_space(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmSize:\s+(\d+) kB", status)[1]) * 1024
+
+
+def flood(port, clients, size):
+    """Unfinished messages, so large that there is no memory for all of them: how many were cut off."""
+    swarm = [Client(port) for _ in range(clients)]
+    lost = 0
+    for client in swarm:
+        try:
+            client.send(b"x" * size)
+        except ConnectionError:
+            lost += 1
+    for client in swarm:
+        client.socket.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            try:
+                lost += client.socket.recv(1) == b""
+            except ConnectionError:
+                lost += 1
+        client.socket.close()
+    return lost
+
+
+@pytest.mark.parametrize("kind", ["epoll", "auto", "two workers"])
+def test_address_space_used_up(goodtalk, kind):
+    """A load that takes more than there is costs connections of its own; a connection that was there
+    before is served meanwhile, and so is who comes afterwards, with a large message too."""
+    server = goodtalk("-k", "-f", "line", "--echo", "-s", "none", "--max-message", "8MiB", *KINDS[kind], at="127.0.0.1:0")
+    with Client(server.port) as before:
+        assert before.send(b"hello\n").line() == b"hello\n"
+        resource.prlimit(server.pid, resource.RLIMIT_AS, (address_space(server.pid) + (24 << 20),) * 2)
+        for _ in range(3):
+            flood(server.port, clients=16, size=4 << 20)
+            assert before.send(b"still there\n").line() == b"still there\n"
+        assert "memory is out" in server.told_about("memory is out")
+        with Client(server.port) as after:
+            large = b"x" * (1 << 20) + b"\n"
+            assert after.send(large).line() == large
+    assert server.stop() == 0
