@@ -4,6 +4,7 @@ Every allocation of each scenario fails in turn, on its own and with some after 
 GOODTALK_ALLOCATIONS says (make soak: 3000), else a sample of them, from the start on.
 """
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -53,6 +54,25 @@ def test_connections(kind):
     """Clients in a pipeline, some messages large; who comes when there is memory again is served."""
     judge = lambda attempt, first, count: converse(attempt, first, count)
     assert in_turn(scenario(judge, "-k", "-f", "line", "--echo", *KINDS[kind], "127.0.0.1:0")) > 20
+
+
+def texts_of(log):
+    lines = log.read_bytes().splitlines() if log.exists() else []
+    return [json.loads(line)["text"].encode() for line in lines]
+
+
+@pytest.mark.timeout(900)
+def test_a_log_beside_standard_output(tmp_path):
+    """What is shown is in the log, each once and in order, and nothing else."""
+    log = tmp_path / "log"
+
+    def judge(attempt, first, count):
+        converse(attempt, first, count)
+        if attempt.addresses:
+            assert texts_of(log) == attempt.shown()
+        log.unlink(missing_ok=True)
+
+    assert in_turn(scenario(judge, "-k", "-f", "line", "--echo", "--log", log, "127.0.0.1:0")) > 20
 
 
 @pytest.mark.timeout(900)
