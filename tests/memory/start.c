@@ -14,11 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define READY_FD  1000
+#define LOG_FD    1001
 #define HANDED_FD 3
 
 struct way {
@@ -49,9 +51,12 @@ static unsigned descriptors(void)
 static int set_all(gt_server *server, const struct way *way)
 {
     const char *const pairs[][2] = {
-        {"engine", way->engine}, {"workers", way->workers}, {"timeout", "1ms"},
-        {"count", "0"},          {"reply", "so be it"},     {"greeting", "good day\\n"},
-        {"frame", "line"},       {"show", "talk"},          {"ready", "fd:1000"},
+        {"engine", way->engine}, {"workers", way->workers},
+        {"timeout", "1ms"},      {"count", "0"},
+        {"reply", "so be it"},   {"greeting", "good day\\n"},
+        {"frame", "line"},       {"show", "talk"},
+        {"ready", "fd:1000"},    {"log", "/proc/self/fd/1001"},
+        {"max-per-source", "9"},
     };
     int status = GT_DONE;
     for (unsigned i = 0; i < sizeof pairs / sizeof *pairs && status == GT_DONE; i++)
@@ -82,12 +87,13 @@ static void place(int fd, int number)
     }
 }
 
-/* What the server is given and closes: a descriptor that readiness can be told to, and two sockets
- * as of a service manager. */
+/* What the server is given: a descriptor that readiness can be told to, a file for its log, and two
+ * sockets as of a service manager. */
 static void open_given(void)
 {
     char number[16];
     place(open("/dev/null", O_WRONLY), READY_FD);
+    place(memfd_create("log", 0), LOG_FD);
     for (int fd = HANDED_FD; fd < HANDED_FD + 2; fd++) {
         struct sockaddr_un nameless = {.sun_family = AF_UNIX};
         place(socket(AF_UNIX, SOCK_STREAM, 0), fd);
@@ -102,6 +108,7 @@ static void open_given(void)
 static void close_given(void)
 {
     close(READY_FD);
+    close(LOG_FD);
     close(HANDED_FD);
     close(HANDED_FD + 1);
 }
