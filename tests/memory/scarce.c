@@ -13,6 +13,7 @@
  * usage. */
 #include "allocations.h"
 #include "start.h"
+#include "threads.h"
 #include "world.h"
 
 #include <signal.h>
@@ -127,6 +128,11 @@ static int run_all(const struct orders *orders)
         any = true;
         alarm(HANGS_SECONDS);
         fine = start_all();
+    }
+    if (fine && !orders->nth && is_meant(orders, "threads")) {
+        any = true;
+        alarm(HANGS_SECONDS);
+        fine = threads_all();
     }
     return !any ? usage() : !fine;
 }
