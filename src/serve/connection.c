@@ -172,14 +172,17 @@ static void receive_end(struct connection *connection)
 }
 
 /* The connection failed. What it means depends on whether it still had something to get: also what
- * a send met first, which is told when the connection goes on. */
-static void receive_failed(struct connection *connection)
+ * a send met first, which is told when the connection goes on. Where memory is out it is not the
+ * peer who went. */
+static void receive_failed(struct connection *connection, int64_t failure)
 {
     const struct output *output = connection->output;
     bool owed = !output_empty(output) || (output && output->failure);
     enum reason reason = REASON_RESET;
     if (connection->state == CONNECTION_LINGERING && connection->started_ns)
         reason = connection->reason;
+    else if (failure == -ENOMEM)
+        reason = REASON_NO_MEMORY;
     else if (connection->state == CONNECTION_LINGERING || owed)
         reason = REASON_UNDELIVERED;
     connection_end(connection, reason);
@@ -197,7 +200,7 @@ static void receive_done(struct op *op, int64_t result)
     else if (result == -ECANCELED)
         connection_update_reading(connection);
     else
-        receive_failed(connection);
+        receive_failed(connection, result);
 }
 
 static void timer_fired(struct timer *timer, int64_t now_ns)

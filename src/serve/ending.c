@@ -40,10 +40,18 @@ static void tell_end(struct connection *connection)
          row->text);
 }
 
+/* Whoever ends in peace, or at the end of a drain, is not asked. */
 static bool lost_its_reply(const struct connection *connection)
 {
-    return connection->proven &&
-           (connection->reason == REASON_UNDELIVERED || connection->reason == REASON_WRITE_TIMEOUT);
+    switch (connection->reason) {
+    case REASON_UNDELIVERED:
+    case REASON_WRITE_TIMEOUT:
+    case REASON_MEMORY:
+    case REASON_NO_MEMORY:
+        return connection->proven;
+    default:
+        return false;
+    }
 }
 
 void connection_end(struct connection *connection, enum reason reason)

@@ -5,8 +5,8 @@
  * place. Several accept one more: it waits as a guest, as it would in the kernel's queue, but so
  * that the others know that somebody waits. When descriptors or memory are out accepting would fail
  * as fast as it is tried: it pauses for 100 ms, told once, whichever listener it was, until it has
- * worked again. A listener that stops cancels its accept first and closes the socket when the
- * engine has let go of it. */
+ * worked again; a connection that was accepted and has no memory is lost, and told. A listener that
+ * stops cancels its accept first and closes the socket when the engine has let go of it. */
 #include "serve/listener.h"
 
 #include "serve/post.h"
@@ -92,6 +92,12 @@ static void pause_for_want(struct listener *listener, int number)
     listener->told = true;
 }
 
+bool listener_awaits_retry(const struct listener *listener)
+{
+    return timer_is_set(&listener->retry) ||
+           (listener->post && timer_is_set(&listener->post->retry));
+}
+
 /* The connection open longest without ever completing a message gives way. */
 static void give_way(struct worker *worker)
 {
@@ -116,14 +122,45 @@ void listener_make_way(struct worker *worker)
         give_way(worker);
 }
 
+/* A connection that ends before it has begun. */
+static void count_refused(struct listener *listener, const struct newcomer *newcomer,
+                          enum reason reason)
+{
+    struct worker *worker = listener->worker;
+    counters_add(worker->counters, COUNTER_CONNECTIONS, 1);
+    counters_add(worker->counters, COUNTER_ENDED + reason, 1);
+    tell(worker->server, GT_EVENT_ENDED, GT_WARNING,
+         (struct event_origin){.peer = &newcomer->peer, .listener = listener, .reason = reason},
+         "ended: %s", reason_row(reason)->text);
+}
+
+/* Memory is out for this one, which is lost; the others stay in the queue for a while. */
+static void lose(struct listener *listener, const struct newcomer *newcomer)
+{
+    count_refused(listener, newcomer, REASON_NO_MEMORY);
+    pause_for_want(listener, ENOMEM);
+}
+
+/* Accepting works again. */
+static void tell_resumed(struct listener *listener)
+{
+    if (listener->told && atomic_exchange(&listener->worker->server->want_told, false))
+        tell(listener->worker->server, GT_EVENT_RESUMED, GT_NOTICE,
+             (struct event_origin){.listener = listener}, "accepts connections again");
+    listener->told = false;
+}
+
 /* A connection that has its place. */
 static void open_connection(struct listener *listener, const struct newcomer *newcomer)
 {
     struct worker *worker = listener->worker;
     worker->arrived++;
-    if (!connection_open(listener, newcomer))
-        pause_for_want(listener, ENOMEM);
-    else if (worker_full(worker) || worker->ended_count >= ENDED_MOST)
+    if (!connection_open(listener, newcomer)) {
+        lose(listener, newcomer);
+        return;
+    }
+    tell_resumed(listener);
+    if (worker_full(worker) || worker->ended_count >= ENDED_MOST)
         listener_pause(listener);
 }
 
@@ -139,9 +176,10 @@ static void receive_guest(struct listener *listener, const struct newcomer *newc
     struct guest *guest = malloc(sizeof *guest);
     if (!guest) {
         turn_away(listener->worker, *newcomer);
-        pause_for_want(listener, ENOMEM);
+        lose(listener, newcomer);
         return;
     }
+    tell_resumed(listener);
     *guest = (struct guest){.newcomer = *newcomer};
     list_append(&listener->guests, &guest->link);
     listener->worker->guest_count++;
@@ -183,15 +221,8 @@ void listener_resume(struct listener *listener)
 /* Its source has as many connections as it may. It has taken no place, and nobody has made room. */
 static void refuse(struct listener *listener, const struct newcomer *newcomer)
 {
-    struct worker *worker = listener->worker;
-    const struct reason_row *row = reason_row(REASON_PER_SOURCE);
-    counters_add(worker->counters, COUNTER_CONNECTIONS, 1);
-    counters_add(worker->counters, COUNTER_ENDED + REASON_PER_SOURCE, 1);
-    tell(worker->server, GT_EVENT_ENDED, GT_WARNING,
-         (struct event_origin){
-             .peer = &newcomer->peer, .listener = listener, .reason = REASON_PER_SOURCE},
-         "ended: %s", row->text);
-    turn_away(worker, *newcomer);
+    count_refused(listener, newcomer, REASON_PER_SOURCE);
+    turn_away(listener->worker, *newcomer);
 }
 
 static bool source_has_room(const struct worker *worker, struct newcomer *newcomer)
@@ -204,10 +235,6 @@ static bool source_has_room(const struct worker *worker, struct newcomer *newcom
 static void accepted(struct listener *listener, int fd)
 {
     struct worker *worker = listener->worker;
-    if (listener->told && atomic_exchange(&worker->server->want_told, false))
-        tell(worker->server, GT_EVENT_RESUMED, GT_NOTICE,
-             (struct event_origin){.listener = listener}, "accepts connections again");
-    listener->told = false;
     struct newcomer newcomer = {.fd = fd, .peer = listener->accept.peer};
     if (!source_has_room(worker, &newcomer))
         refuse(listener, &newcomer);

@@ -50,6 +50,9 @@ void listener_resume(struct listener *listener);
 /* Let a connection of this worker give way where a guest of another one waits for its place. */
 void listener_make_way(struct worker *worker);
 
+/* Whether memory or descriptors were out, and it will try again in a moment. */
+bool listener_awaits_retry(const struct listener *listener);
+
 /* Accept no more. True once it is closed; else ask again after a pass. */
 bool listener_stop(struct listener *listener);
 
