@@ -1,6 +1,7 @@
 /* The recorder that keeps messages in a journal: over an engine that writes, syncs or fails as the
  * test says, in a directory that is real. What is in the journal is read as everybody reads it. */
 #include "journal_directory.h"
+#include "journal_engine.h"
 
 #include "engine/engine.h"
 #include "record/journal.h"
@@ -18,85 +19,6 @@
 
 #define BOUND       ((size_t)1000)
 #define MILLISECOND INT64_C(1000000)
-
-/* An engine whose writes are done at once, and whose syncs are, or are held until the test says. */
-static struct fake {
-    struct engine engine;
-    int64_t fails; /* the -errno that writes meet; 0: none */
-    bool holds;    /* syncs are held, also those that are not apart */
-    struct sync_op *held;
-    bool held_apart;
-    int64_t took_ns;
-    unsigned writes, syncs;
-    uint64_t random;
-} fake;
-
-static bool fake_write(struct engine *engine, struct write_op *op, int fd)
-{
-    (void)engine;
-    fake.writes++;
-    assert_int_equal(op->mode, WRITE_AT);
-    op->send.transferred = 0;
-    for (unsigned i = 0; fake.fails == 0 && i < op->send.part_count; i++) {
-        const struct iovec *part = &op->send.parts[i];
-        off_t place = (off_t)(op->offset + op->send.transferred);
-        assert_int_equal(pwrite(fd, part->iov_base, part->iov_len, place), part->iov_len);
-        op->send.transferred += part->iov_len;
-    }
-    op->send.op.result = fake.fails ? fake.fails : (int64_t)op->send.transferred;
-    return true;
-}
-
-static bool fake_sync(struct engine *engine, struct sync_op *op, int fd)
-{
-    (void)engine;
-    (void)fd;
-    fake.syncs++;
-    assert_null(fake.held);
-    op->took_ns = fake.took_ns;
-    if (!op->apart && !fake.holds) {
-        op->op.result = 0;
-        return true;
-    }
-    fake.held = op;
-    fake.held_apart = op->apart;
-    op->op.active = true;
-    return false;
-}
-
-static void end_sync(int64_t result)
-{
-    struct sync_op *op = fake.held;
-    assert_non_null(op);
-    fake.held = NULL;
-    op->op.active = false;
-    op->op.done(&op->op, result);
-}
-
-static void fake_cancel(struct engine *engine, struct op *op)
-{
-    (void)engine;
-    assert_ptr_equal(&fake.held->op, op);
-}
-
-static int64_t fake_wall_us(struct engine *engine)
-{
-    (void)engine;
-    return 1000000;
-}
-
-static uint64_t fake_random(struct engine *engine)
-{
-    (void)engine;
-    return ++fake.random * 0x9e3779b97f4a7c15u;
-}
-
-static const struct engine_table fake_table = {.name = "fake",
-                                               .write = fake_write,
-                                               .sync = fake_sync,
-                                               .cancel = fake_cancel,
-                                               .wall_us = fake_wall_us,
-                                               .random = fake_random};
 
 /* ---- a journal with one recorder ---- */
 
@@ -118,7 +40,7 @@ static void open_with(int64_t sync_ns, uint64_t most_bytes)
                                         .sync_ns = sync_ns,
                                         .segment_bytes = JOURNAL_SEGMENT_LEAST,
                                         .most_bytes = most_bytes};
-    fake = (struct fake){.engine.table = &fake_table, .engine.now_ns = 1, .random = fake.random};
+    fake_begin();
     changes = 0;
     assert_int_equal(journal_open(&journal, &settings, NULL, NULL, &error), GT_DONE);
     recorder = journal_recorder_create(journal, &fake.engine, 0, BOUND, &error);
