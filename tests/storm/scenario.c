@@ -20,6 +20,19 @@ void scenario_break(struct scenario *scenario, const char *format, ...)
     va_end(arguments);
 }
 
+static size_t longest_reply(const struct scenario_plan *plan)
+{
+    size_t longest = 0;
+    for (unsigned i = 0; i < plan->listener_count; i++) {
+        const struct scenario_listener *listener = &plan->listeners[i];
+        size_t sizes[] = {listener->reply_text.size, listener->greeting.size,
+                          listener->max_message + 64, 128};
+        for (unsigned j = 0; j < sizeof sizes / sizeof *sizes; j++)
+            longest = sizes[j] > longest ? sizes[j] : longest;
+    }
+    return longest;
+}
+
 void scenario_begin(struct scenario *scenario, struct engine *engine, int shown_fd,
                     const struct scenario_plan *plan, bool verbose)
 {
@@ -27,6 +40,8 @@ void scenario_begin(struct scenario *scenario, struct engine *engine, int shown_
     scenario->shown_fd = shown_fd;
     scenario->plan = *plan;
     scenario->verbose = verbose;
+    scenario->reply_most = longest_reply(plan);
+    list_init(&scenario->laters);
     scenario->clients = calloc(plan->clients, sizeof *scenario->clients);
     if (!scenario->clients)
         abort();

@@ -146,6 +146,8 @@ struct scenario {
     char shown_time[32];    /* of the last message in json */
     int64_t active_ns;      /* when a client last did something */
     struct bytes rendering; /* scratch */
+    struct list laters;     /* replies that the application owes */
+    size_t reply_most;      /* bytes of the longest reply to a message */
     unsigned opened_count;  /* connections that the application was told of */
     unsigned closed_count;  /* and their ends */
     unsigned sends;         /* of cuts and datagrams */
@@ -251,5 +253,8 @@ unsigned scenario_copies(const struct scenario_client *client,
 
 /* ---- application.c: the application in whose place the storm replies ---- */
 void application_install(struct scenario *scenario, gt_server *server);
+
+/* How many replies it owes, and how many of them to nobody, whose message is recorded. */
+void application_awaits(const struct scenario *scenario, unsigned *awaited, unsigned *forsaken);
 
 #endif
