@@ -104,6 +104,8 @@ static size_t next_cut(struct scenario_client *client)
         return message_end(client) - client->sent;
     size_t end = client->polite ? message_end(client) : client->stream.size;
     size_t left = end - client->sent;
+    if (client->malice == TRICKLES || client->malice == FLOODS)
+        return client->malice == TRICKLES ? 1 : left;
     int64_t die = between(client, 1, 4);
     if (die == 1)
         return (size_t)between(client, 1, left < 5 ? (int64_t)left : 5);
@@ -119,6 +121,7 @@ static void send_cut(struct scenario_client *client)
     scenario_client_sends(client, "sends", size);
     sim_client_send(client->sim, slice_of(stream.data + client->sent, size));
     client->sent += size;
+    client->sent_ns = sim_now(client->scenario->engine);
 }
 
 static void client_move(void *context, uint64_t number)
@@ -265,6 +268,8 @@ void scenario_client_connect(void *context, uint64_t number)
                       ? sim_connect_packets(scenario->engine, client->listener->fd)
                       : sim_connect(scenario->engine, client->listener->fd);
     scenario_client_say(client, "connects from port", sim_client_peer(client->sim).port);
+    client->connected_ns = sim_now(scenario->engine);
+    client->scenario->by_port[sim_client_peer(client->sim).port % CLIENTS_MOST] = client;
     sim_client_watch(client->sim, client_look, client, 0);
     move_later(client, client->haste_ns);
 }

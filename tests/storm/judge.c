@@ -88,6 +88,13 @@ static void judge_status(struct run *run, int status, bool failed)
                        gt_error(run->server));
 }
 
+/* Whether accepting may have to pause: who is in the queue when the server stops may stay there. */
+static bool lacks_descriptors(const struct run *run)
+{
+    const struct sim_faults *faults = sim_faults(run->engine);
+    return faults->descriptors_most > 0 || faults->accept_refused > 0;
+}
+
 void run_judge(struct run *run)
 {
     int status = server_finish(run->server);
@@ -100,7 +107,7 @@ void run_judge(struct run *run)
         .patient = run->choice.drain_timeout_ns >= 30 * SECOND_NS,
         .counted = has_goal(run) && status != GT_STOPPED,
         .early = run->early,
-        .crowded = run->choice.limited || sim_faults(run->engine)->descriptors_most > 0,
+        .crowded = run->choice.plan.limits.connections || lacks_descriptors(run),
     };
     scenario_finish(&run->scenario, outcome);
     judge_left_behind(run);

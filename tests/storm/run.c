@@ -111,7 +111,7 @@ static void let_run(struct run *run)
             scenario_break(&run->scenario, "the server does not come to an end");
     }
     run->over = true;
-    int64_t took_ns = sim_now(run->engine) - run->stopped_ns;
+    int64_t took_ns = sim_now(run->engine) - run->stopped_ns - sim_lost(run->engine);
     if (run->stopped_ns && took_ns > run->choice.drain_timeout_ns + SECOND_NS)
         scenario_break(&run->scenario, "the server took %lld ms to stop",
                        (long long)took_ns / 1000000);

@@ -76,7 +76,8 @@ bool scenario_quiet(const struct scenario *scenario)
     for (unsigned i = 0; i < scenario->plan.clients; i++)
         if (scenario->clients[i].moving || scenario->clients[i].ticking)
             return false;
-    return sim_now(scenario->engine) - scenario->active_ns > QUIET_NS;
+    int64_t still_ns = sim_now(scenario->engine) - scenario->active_ns;
+    return still_ns - sim_lost(scenario->engine) > QUIET_NS;
 }
 
 size_t scenario_size(const struct scenario *scenario)
@@ -95,11 +96,9 @@ static struct scenario_client *client_of(struct scenario *scenario, const char *
 {
     const char *colon = strrchr(peer, ':');
     unsigned port = colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
-    for (unsigned i = 0; i < scenario->plan.clients; i++) {
-        struct scenario_client *client = &scenario->clients[i];
-        if (client->sim && sim_client_peer(client->sim).port == port)
-            return client;
-    }
+    struct scenario_client *client = scenario->by_port[port % CLIENTS_MOST];
+    if (client && sim_client_peer(client->sim).port == port)
+        return client;
     scenario_break(scenario, "the server speaks of a connection that nobody made: %s", peer);
     return NULL;
 }
@@ -116,36 +115,29 @@ void scenario_ended(struct scenario *scenario, const char *peer, const char *rea
     struct scenario_client *client = client_of(scenario, peer);
     if (!client)
         return;
-    client->ended_count++;
     snprintf(client->reason, sizeof client->reason, "%s", reason);
+    if (++client->ended_count > 1 || client->connected_count != 1)
+        scenario_break(scenario, "the connection of client %u began %u times and ended %u times",
+                       client->number, client->connected_count, client->ended_count);
+    scenario_see_reason(scenario, client);
 }
 
 void scenario_stopping(struct scenario *scenario)
 {
+    scenario->stopped_ns = sim_now(scenario->engine);
     for (unsigned i = 0; i < scenario->plan.clients; i++) {
         struct scenario_client *client = &scenario->clients[i];
         if (client->correspondent)
             client->arrived_at_stop = sim_correspondent_arrived(client->correspondent);
         if (!client->sim)
             continue;
+        client->queued_at_stop = sim_client_state(client->sim).queued;
         size_t unacknowledged = sim_client_state(client->sim).unacknowledged;
         client->arrived_at_stop = client->sent > unacknowledged ? client->sent - unacknowledged : 0;
     }
 }
 
 /* ---- the end ---- */
-
-/* Whether the server had a good reason not to serve this client to its end. */
-static bool excused(const struct scenario_client *client)
-{
-    static const char *const reasons[] = {"gave-way",        "memory",       "no-memory",
-                                          "message-timeout", "unrecorded",   "abandoned",
-                                          "idle-timeout",    "drain-timeout"};
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (strcmp(client->reason, reasons[i]) == 0)
-            return true;
-    return false;
-}
 
 /* A connection is told of at most once, and then its end is told once. */
 static void finish_ended(struct scenario *scenario, const struct scenario_client *client)
@@ -242,7 +234,7 @@ static void finish_client(struct scenario *scenario, const struct scenario_clien
     finish_ended(scenario, client);
     if (!outcome.show_failed && !outcome.cut_off)
         finish_flaw(scenario, client);
-    bool honest = client->sim && scenario_client_honest(client) && !excused(client);
+    bool honest = client->sim && scenario_client_honest(client) && !scenario_excuses(client);
     if (!honest || outcome.cut_off || outcome.show_failed)
         return;
     struct sim_client_state state = sim_client_state(client->sim);

@@ -32,6 +32,9 @@ enum scenario_reply { REPLIES_TEXT, REPLIES_ECHO, REPLIES_SILENT, REPLIES_BY_APP
 
 #define LISTENERS_MOST 4
 
+/* Clients of a crowd, at most. */
+#define CLIENTS_MOST 400
+
 /* One of the server's listeners, as far as its clients must know it. */
 struct scenario_listener {
     int fd;
@@ -50,6 +53,14 @@ struct scenario_listener {
 
 enum scenario_show { SHOWS_TALK, SHOWS_RAW, SHOWS_JSON, SHOWS_HEX, SHOWS_NONE };
 
+/* What may end a connection that does nothing wrong. */
+struct scenario_limits {
+    int64_t idle_ns, message_ns, write_ns; /* timeouts; -1: none */
+    bool connections;                      /* there are places for few */
+    bool memory;                           /* for little */
+    bool show;                             /* messages may not be shown */
+};
+
 /* What the server was told, as far as its clients must know; and what the clients should be like.
  */
 struct scenario_plan {
@@ -59,6 +70,10 @@ struct scenario_plan {
     enum scenario_show show;
     bool application; /* replies to all messages */
     int64_t later_ns; /* it may take so long */
+    bool crowd;       /* many clients, and most of them hostile */
+    bool jumps;       /* the wall clock is set now and then */
+    bool leaps;       /* the clock that times everything leaps, the world standing still */
+    struct scenario_limits limits;
     unsigned clients;
     unsigned messages_most; /* of one client */
     size_t size_most;       /* of a usual message, bytes */
@@ -73,6 +88,20 @@ enum scenario_ending {
     LEAVES_AT_ONCE,     /* closes when all is sent, whatever comes */
     LEAVES_BY_RESET,    /* somewhere on its way */
     STAYS               /* until the server closes */
+};
+
+/* How a client means to hurt others. */
+enum scenario_malice {
+    MEANS_NO_HARM,
+    IS_SILENT,   /* connects and waits */
+    PROBES,      /* connects and goes */
+    HALF_CLOSES, /* ends its stream at once, and waits */
+    TRICKLES,    /* a byte, a while, a byte */
+    NEVER_READS, /* and sends as much as it can */
+    NEVER_ENDS,  /* a message that goes on and on */
+    FLOODS,      /* many messages, all at once */
+    RESETS,      /* soon */
+    MALICES
 };
 
 enum scenario_reading { READS_ALL, READS_SLOWLY, READS_NO_MORE };
@@ -115,18 +144,21 @@ struct scenario_client {
     unsigned valid_count; /* of a connection's: those the server may take, the first ones */
     enum scenario_ending ending;
     enum scenario_reading reading;
+    enum scenario_malice malice;
     bool polite;      /* sends a message when the one before was replied to */
     bool pauses;      /* talk: each message is ended by a pause */
     size_t reset_at;  /* bytes sent */
     size_t read_most; /* READS_SLOWLY: at a time; READS_NO_MORE: altogether */
     int64_t haste_ns; /* the longest pause between two cuts */
+    int64_t connected_ns;
+    int64_t sent_ns; /* when it last sent something */
     size_t sent;
     unsigned sent_count;      /* datagrams */
     unsigned refused_count;   /* since the last of them */
     size_t verified;          /* received and right */
     unsigned begun;           /* replies of which a byte has come */
     unsigned shown;           /* messages seen in what is shown */
-    bool queued_at_stop;      /* or accepted already */
+    bool queued_at_stop;      /* it waited to be accepted when the server was told to stop */
     size_t arrived_at_stop;   /* bytes, or datagrams, the server's system surely had at the stop */
     bool moving;              /* its next move is on the clock */
     bool ticking;             /* its next slow read is */
@@ -141,7 +173,9 @@ struct scenario {
     int shown_fd; /* a file or a stream */
     struct scenario_plan plan;
     struct scenario_client *clients;
-    size_t shown_at; /* bytes of what is shown that are checked */
+    struct scenario_client *by_port[CLIENTS_MOST]; /* that have connected, by their port modulo */
+    int64_t stopped_ns; /* when the server was told to stop; 0: not yet */
+    size_t shown_at;    /* bytes of what is shown that are checked */
     uint64_t shown_count;
     char shown_time[32];    /* of the last message in json */
     int64_t active_ns;      /* when a client last did something */
@@ -193,6 +227,14 @@ struct scenario_outcome {
 /* The server is gone and all that was on its way has arrived: check that nothing is missing. */
 void scenario_finish(struct scenario *scenario, struct scenario_outcome outcome);
 
+/* ---- reasons.c ---- */
+
+/* The connection of this client has ended: whether it may have, for this reason, so early. */
+void scenario_see_reason(struct scenario *scenario, const struct scenario_client *client);
+
+/* Whether the server had a good reason not to serve it to its end. */
+bool scenario_excuses(const struct scenario_client *client);
+
 /* Whether it speaks in datagrams. */
 static inline bool is_correspondent(const struct scenario_client *client)
 {
@@ -201,6 +243,16 @@ static inline bool is_correspondent(const struct scenario_client *client)
 
 /* ---- plan.c: what clients are like ---- */
 void scenario_plan_client(struct scenario *scenario, struct scenario_client *client);
+
+/* ---- malice.c ---- */
+
+/* Whether it has a bound that a message can be over. */
+bool listener_can_refuse(const struct scenario_listener *listener);
+
+/* How this client means to hurt others, if at all; and what it does therefore, in what is planned
+ * of it so far. */
+enum scenario_malice malice_choose(const struct scenario_client *client);
+void malice_plan(struct scenario_client *client);
 
 /* ---- name.c: the names of messages ---- */
 
