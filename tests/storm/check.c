@@ -100,6 +100,9 @@ static const char *check_listeners(const struct worker *worker, unsigned *open)
     for (struct list *at = worker->listeners.next; at != &worker->listeners; at = at->next) {
         const struct listener *listener = list_item(at, struct listener, link);
         *open += listener->socket.fd >= 0;
+        for (struct list *guest = listener->guests.next; guest != &listener->guests;
+             guest = guest->next)
+            ++*open;
         if (is_deaf(listener))
             return "a listener does not accept, and nobody knows why";
     }

@@ -6,6 +6,7 @@
 #include "run_parts.h"
 
 #include "plant.h"
+#include "tally.h"
 
 #include <stdio.h>
 
@@ -36,6 +37,7 @@ static void told(const struct gt_event *event, void *context)
                event->text);
     if (event->kind == GT_EVENT_CONNECTED)
         told_connected(run, event);
+    run->paused |= event->kind == GT_EVENT_PAUSED;
     if (event->kind == GT_EVENT_ENDED)
         told_ended(run, event);
 }
@@ -150,7 +152,24 @@ static bool force_over(struct run *run)
     return server_over(run->server);
 }
 
-bool storm_run(uint64_t seed, const char *plant, bool verbose, char found[STORM_TEXT_SIZE])
+static void count_in(struct run *run, struct tally *tally)
+{
+    const struct scenario_plan *plan = &run->choice.plan;
+    uint64_t *events = tally->events;
+    tally_clients(tally, &run->scenario);
+    events[TALLY_CROWDS] += plan->crowd;
+    events[TALLY_APPLICATIONS] += plan->application;
+    events[TALLY_LATER] += plan->later_ns > 0;
+    events[TALLY_WALL_SET] += plan->jumps;
+    events[TALLY_STOOD_STILL] += sim_lost(run->engine) > 0;
+    events[TALLY_ACCEPT_PAUSED] += run->paused;
+    events[TALLY_EARLY] += run->early;
+    events[TALLY_COUNTED] += goal_reached(&run->server->goal);
+    events[TALLY_UNRECORDED] += run->server->crew.workers[0].recording_failed;
+}
+
+bool storm_run(uint64_t seed, const char *plant, bool verbose, struct tally *tally,
+               char found[STORM_TEXT_SIZE])
 {
     struct run run = {.verbose = verbose};
     if (!begin(&run, seed, plant)) {
@@ -163,11 +182,12 @@ bool storm_run(uint64_t seed, const char *plant, bool verbose, char found[STORM_
     let_run(&run);
     if (!run.scenario.broken[0])
         run_judge(&run);
+    count_in(&run, tally);
     bool fine = !run.scenario.broken[0];
     if (!fine)
         tell_found(&run, found);
     bytes_free(&run.choice.words);
-    if (fine || force_over(&run)) {
+    if (fine || (!plant && force_over(&run))) { /* what a planted bug leaves is past freeing */
         server_finish(run.server);
         run_settle(&run);
         scenario_free(&run.scenario);

@@ -23,6 +23,7 @@ struct run {
     unsigned unwalked;   /* passes in a row after which not everything was looked at */
     int64_t pass_ns;     /* when the last one ended */
     size_t shown_size;   /* bytes shown by then */
+    bool paused;         /* for want of descriptors or memory */
     bool early;
     bool over;
     bool verbose;
