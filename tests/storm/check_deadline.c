@@ -37,10 +37,13 @@ static int64_t timeout(const struct connection *connection, int64_t setting_ns, 
 static int64_t open_deadline(const struct connection *connection)
 {
     const struct settings *settings = connection->settings;
+    const struct worker *worker = worker_of(connection);
     int64_t idle_ns = timeout(connection, settings->idle_timeout_ns, 300 * SECOND);
     int64_t message_ns = timeout(connection, settings->message_timeout_ns, 30 * SECOND);
+    if (connection->input.size == 0 && (connection->output || worker->intake_paused))
+        return NEVER;
     if (connection->input.size == 0)
-        return connection->output ? NEVER : after(connection->active_ns, idle_ns);
+        return after(connection->active_ns, idle_ns);
     if (!intake_open(connection))
         return NEVER;
     int64_t deadline_ns = after(connection->started_ns, message_ns);
