@@ -232,7 +232,9 @@ void sim_leap(struct engine *engine, int64_t by_ns)
 
 int64_t sim_lost(const struct engine *engine)
 {
-    return sim_of_const(engine)->lost_ns;
+    const struct sim *sim = sim_of_const(engine);
+    bool stalled = sim->stalled_until_ns > engine->now_ns;
+    return sim->lost_ns - (stalled ? sim->stalled_until_ns - engine->now_ns : 0);
 }
 
 bool sim_idle(const struct engine *engine)

@@ -131,7 +131,7 @@ void sim_stall(struct engine *engine, int64_t for_ns);
  * whole machine stood still, or was moved to another. */
 void sim_leap(struct engine *engine, int64_t by_ns);
 
-/* For how long it has stood still, in stalls and leaps together. */
+/* For how long it has stood still by now, in stalls and leaps together. */
 int64_t sim_lost(const struct engine *engine);
 
 /* ---- listeners and clients ---- */

@@ -37,7 +37,7 @@ static void choose_goal(const struct dice *dice)
 static int64_t choose_timeout(const struct dice *dice, const char *name, int64_t least_ms,
                               int64_t most_ms, int64_t otherwise_ms)
 {
-    if (!dice_in_some(dice, 10))
+    if (!dice_in_some(dice, 15))
         return otherwise_ms * MS;
     int64_t timeout_ms = dice_between(dice, least_ms, most_ms);
     dice_set_number(dice, name, timeout_ms, "ms");
@@ -134,7 +134,7 @@ static void choose_flood(const struct dice *dice)
     plan->clients = 8;
     plan->begin_ns = 10 * MS;
     dice->choice->show = SHOWN_SLOWLY;
-    plan->limits.show = false;
+    plan->limits.show = sim_faults(dice->engine)->fail_write_at > 0;
     dice->choice->capacity = 65536;
     dice->engine->receive_size = 65536;
     sim_faults(dice->engine)->tiny_packet = 0;

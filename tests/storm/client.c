@@ -112,6 +112,15 @@ static size_t next_cut(struct scenario_client *client)
     return die == 2 ? left : (size_t)between(client, 1, (int64_t)left);
 }
 
+static void note_sent(struct scenario_client *client)
+{
+    int64_t now_ns = sim_now(client->scenario->engine);
+    int64_t silence_ns = now_ns - (client->sent_ns ? client->sent_ns : client->connected_ns);
+    if (client->silence_ns < silence_ns)
+        client->silence_ns = silence_ns;
+    client->sent_ns = now_ns;
+}
+
 static void send_cut(struct scenario_client *client)
 {
     size_t size = next_cut(client);
@@ -121,7 +130,7 @@ static void send_cut(struct scenario_client *client)
     scenario_client_sends(client, "sends", size);
     sim_client_send(client->sim, slice_of(stream.data + client->sent, size));
     client->sent += size;
-    client->sent_ns = sim_now(client->scenario->engine);
+    note_sent(client);
 }
 
 static void client_move(void *context, uint64_t number)

@@ -95,16 +95,23 @@ static bool lacks_descriptors(const struct run *run)
     return faults->descriptors_most > 0 || faults->accept_refused > 0;
 }
 
+/* Whether the time that it had to stop in was lost, or might have been. */
+static bool stood_still(const struct run *run)
+{
+    return run->stopped_ns && sim_lost(run->engine) > run->lost_at_stop_ns;
+}
+
 void run_judge(struct run *run)
 {
     int status = server_finish(run->server);
-    bool cut_off = run->server->crew.workers[0].unfinished > 0;
+    const struct worker *worker = &run->server->crew.workers[0];
+    bool cut_off = worker->unfinished > 0 || worker->unrecorded;
     bool failed = run->server->failed;
     run_settle(run);
     struct scenario_outcome outcome = {
         .show_failed = failed,
         .cut_off = cut_off,
-        .patient = run->choice.drain_timeout_ns >= 30 * SECOND_NS,
+        .patient = run->choice.drain_timeout_ns >= 30 * SECOND_NS && !stood_still(run),
         .counted = has_goal(run) && status != GT_STOPPED,
         .early = run->early,
         .crowded = run->choice.plan.limits.connections || lacks_descriptors(run),

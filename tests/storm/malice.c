@@ -30,7 +30,7 @@ static bool can_flood(const struct scenario_listener *listener)
 enum scenario_malice malice_choose(const struct scenario_client *client)
 {
     const struct scenario_listener *listener = client->listener;
-    bool hostile = sim_chance(client->scenario->engine, client->scenario->plan.crowd ? 0.85 : 0.1);
+    bool hostile = sim_chance(client->scenario->engine, client->scenario->plan.crowd ? 0.85 : 0.15);
     if (!hostile || is_correspondent(client) || listener->speech.kind == SPEECH_CHUNK)
         return MEANS_NO_HARM;
     enum scenario_malice malice = (enum scenario_malice)between(client, 1, MALICES - 1);

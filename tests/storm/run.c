@@ -51,6 +51,7 @@ static void stop(struct run *run, bool early)
     if (run->verbose)
         printf("%9.3f ms  the server is told to stop\n", (double)sim_now(run->engine) / 1e6 - 1000);
     run->stopped_ns = sim_now(run->engine);
+    run->lost_at_stop_ns = sim_lost(run->engine);
     run->early = early;
     scenario_stopping(&run->scenario);
     gt_stop(run->server);
@@ -113,7 +114,8 @@ static void let_run(struct run *run)
             scenario_break(&run->scenario, "the server does not come to an end");
     }
     run->over = true;
-    int64_t took_ns = sim_now(run->engine) - run->stopped_ns - sim_lost(run->engine);
+    int64_t took_ns =
+        sim_now(run->engine) - run->stopped_ns - (sim_lost(run->engine) - run->lost_at_stop_ns);
     if (run->stopped_ns && took_ns > run->choice.drain_timeout_ns + SECOND_NS)
         scenario_break(&run->scenario, "the server took %lld ms to stop",
                        (long long)took_ns / 1000000);

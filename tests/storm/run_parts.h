@@ -19,11 +19,12 @@ struct run {
     uint64_t connected;           /* as it was told */
     uint64_t ended[REASON_COUNT]; /* likewise, for each reason */
     unsigned passes;
-    unsigned standstill; /* passes in a row in which no time passed */
-    unsigned unwalked;   /* passes in a row after which not everything was looked at */
-    int64_t pass_ns;     /* when the last one ended */
-    size_t shown_size;   /* bytes shown by then */
-    bool paused;         /* for want of descriptors or memory */
+    unsigned standstill;     /* passes in a row in which no time passed */
+    unsigned unwalked;       /* passes in a row after which not everything was looked at */
+    int64_t pass_ns;         /* when the last one ended */
+    size_t shown_size;       /* bytes shown by then */
+    int64_t lost_at_stop_ns; /* sim_lost when it was told to stop */
+    bool paused;             /* for want of descriptors or memory */
     bool early;
     bool over;
     bool verbose;

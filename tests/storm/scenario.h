@@ -151,7 +151,8 @@ struct scenario_client {
     size_t read_most; /* READS_SLOWLY: at a time; READS_NO_MORE: altogether */
     int64_t haste_ns; /* the longest pause between two cuts */
     int64_t connected_ns;
-    int64_t sent_ns; /* when it last sent something */
+    int64_t sent_ns;    /* when it last sent something */
+    int64_t silence_ns; /* for how long at most it had not sent anything when it did */
     size_t sent;
     unsigned sent_count;      /* datagrams */
     unsigned refused_count;   /* since the last of them */
