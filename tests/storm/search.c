@@ -53,9 +53,12 @@ void search_expect_death(void)
 
 static int replay_words(const struct search *search, uint64_t seed, char *words, size_t size)
 {
-    return snprintf(words, size, "replay: storm%s%s --seed %llu -v\n",
-                    search->plant ? " --plant " : "", search->plant ? search->plant : "",
-                    (unsigned long long)seed);
+    unsigned long long number = seed;
+    if (search->plant)
+        return snprintf(words, size, "replay: storm --plant %s --seed %llu -v\n", search->plant,
+                        number);
+    return snprintf(words, size, "replay: make storm SEED=%llu (storm --seed %llu -v)\n", number,
+                    number);
 }
 
 bool search_run(const struct search *search, uint64_t seed, struct tally *tally,
