@@ -239,9 +239,10 @@ static void finish_client(struct scenario *scenario, const struct scenario_clien
         return;
     struct sim_client_state state = sim_client_state(client->sim);
     bool late = outcome.early && !client->queued_at_stop; /* it may have come too late */
-    if (!state.accepted && (state.aborted || outcome.crowded || outcome.counted || late))
+    bool known = client->connected_count > 0;             /* and not only waits for a place */
+    if (!known && (state.aborted || outcome.crowded || outcome.counted || late))
         return;
-    if (!state.accepted)
+    if (!known)
         scenario_break(scenario, "client %u was never accepted", client->number);
     bool none = scenario->plan.show == SHOWS_NONE;
     unsigned due = due_count(scenario, client, outcome);
