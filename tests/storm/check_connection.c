@@ -2,6 +2,8 @@
  * and that it is where one in its state must be. */
 #include "check_parts.h"
 
+#define MS INT64_C(1000000)
+
 /* Whether it should receive, and does not. */
 static bool is_deaf(const struct connection *connection)
 {
@@ -15,10 +17,18 @@ static bool is_deaf(const struct connection *connection)
     return true;
 }
 
+/* What was paid for by then is taken when the millisecond is over. */
+static bool waits_for_its_turn(const struct connection *connection)
+{
+    return connection->paid && timer_is_set(&connection->timer) &&
+           connection->timer.deadline_ns <= connection->started_ns + MS;
+}
+
 /* Whether it has what could be taken, and nobody comes back to it. */
 static bool is_forgotten(const struct connection *connection)
 {
-    bool comes_back = connection->output && !list_empty(&connection->output->dirty);
+    bool comes_back = (connection->output && !list_empty(&connection->output->dirty)) ||
+                      waits_for_its_turn(connection);
     bool taken = !connection->starved && !connection->finished;
     return connection->state == CONNECTION_OPEN && !comes_back &&
            ((connection->starved && intake_open(connection)) ||

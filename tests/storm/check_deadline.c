@@ -40,6 +40,8 @@ static int64_t open_deadline(const struct connection *connection)
     const struct worker *worker = worker_of(connection);
     int64_t idle_ns = timeout(connection, settings->idle_timeout_ns, 300 * SECOND);
     int64_t message_ns = timeout(connection, settings->message_timeout_ns, 30 * SECOND);
+    if (connection->paid && paying_waits(connection))
+        return connection->started_ns + MS;
     if (connection->input.size == 0 && (connection->output || worker->intake_paused))
         return NEVER;
     if (connection->input.size == 0)
@@ -76,7 +78,8 @@ const char *check_deadlines(const struct connection *connection)
 {
     int64_t now_ns = worker_of(connection)->engine->now_ns;
     int64_t deadline_ns = deadline_of(connection, now_ns);
-    if (connection->active_ns > now_ns || connection->started_ns > now_ns)
+    bool started_later = connection->started_ns > now_ns && !connection->paid;
+    if (connection->active_ns > now_ns || started_later)
         return "a connection did something in the future";
     if (deadline_ns == NEVER)
         return NULL;

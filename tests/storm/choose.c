@@ -185,6 +185,24 @@ static void choose_show(const struct dice *dice)
     dice_set(dice, "show", names[show]);
 }
 
+/* Where each message is seen as it is taken, or at least in time, a rate can be checked. */
+static void choose_sources(const struct dice *dice)
+{
+    struct scenario_plan *plan = &dice->choice->plan;
+    struct scenario_limits *limits = &plan->limits;
+    plan->prompt = dice->choice->show == SHOWN_AT_ONCE;
+    limits->sources = (unsigned)dice_between(dice, 1, 6);
+    if (dice_in_some(dice, 8)) {
+        limits->per_source = (unsigned)dice_between(dice, 1, plan->crowd ? 20 : 4);
+        dice_set_number(dice, "max-per-source", limits->per_source, "");
+    }
+    if (dice_in_some(dice, 8) && plan->show != SHOWS_NONE) {
+        int64_t rate = dice_between(dice, plan->crowd ? 50 : 10, 200);
+        limits->message_every_ns = 1000 * MS / rate;
+        dice_set_number(dice, "max-rate", rate, "/s");
+    }
+}
+
 void choose(struct choice *choice, struct engine *engine, gt_server *server)
 {
     struct dice dice = {choice, engine, server};
@@ -198,6 +216,7 @@ void choose(struct choice *choice, struct engine *engine, gt_server *server)
     choose_disk(&dice);
     choose_clients(&dice);
     choose_show(&dice);
+    choose_sources(&dice);
     choose_clocks(&dice);
     if (dice_in_some(&dice, 25))
         choice->stop_ns = dice_between(&dice, 0, choice->plan.begin_ns * 3 / 2);

@@ -273,6 +273,7 @@ void scenario_client_connect(void *context, uint64_t number)
     const struct scenario *scenario = client->scenario;
     (void)number;
     client->moving = false;
+    source_choose(client);
     client->sim = client->listener->socket == SOCKET_PACKETS
                       ? sim_connect_packets(scenario->engine, client->listener->fd)
                       : sim_connect(scenario->engine, client->listener->fd);

@@ -222,6 +222,7 @@ const struct plant plants[] = {
     {"memory-miscounted", "memory of an unfinished message is not counted",
      plant_memory_miscounted},
     {"deadline-by-wall", "a deadline is reckoned by the wall clock", plant_deadline_by_wall},
+    {"rate-forgotten", "what a source has sent does not count", plant_rate_forgotten},
     {"end-twice", "a connection ends twice", plant_end_twice},
     {"close-forgotten", "a connection's descriptor stays open", plant_close_forgotten},
     {"never-sleeps", "no pass of the engine waits", plant_never_sleeps},

@@ -40,6 +40,7 @@ void plant_timer_lost(struct engine_table *table);
 void plant_turn_lost(struct engine_table *table);
 void plant_memory_miscounted(struct engine_table *table);
 void plant_deadline_by_wall(struct engine_table *table);
+void plant_rate_forgotten(struct engine_table *table);
 void plant_end_twice(struct engine_table *table);
 void plant_close_forgotten(struct engine_table *table);
 void plant_never_sleeps(struct engine_table *table);

@@ -4,6 +4,7 @@
 
 #include "engine/sim.h"
 #include "serve/server.h"
+#include "serve/sources.h"
 
 static struct connection *receiver_of(struct op *op)
 {
@@ -107,6 +108,25 @@ static void receive_by_wall(struct engine *engine, struct receive_op *op, int fd
 void plant_deadline_by_wall(struct engine_table *table)
 {
     table->receive = receive_by_wall;
+}
+
+/* ---- what a source has sent is forgotten ---- */
+
+static void done_rate_forgotten(struct op *op, int64_t result)
+{
+    const struct connection *connection = let_receive(op, result);
+    if (connection && connection->source)
+        atomic_store(&connection->source->paid_until_ns, 0);
+}
+
+static void receive_rate_forgotten(struct engine *engine, struct receive_op *op, int fd)
+{
+    receive_with(engine, op, fd, done_rate_forgotten);
+}
+
+void plant_rate_forgotten(struct engine_table *table)
+{
+    table->receive = receive_rate_forgotten;
 }
 
 /* ---- a connection ends twice, or is not closed at all ---- */

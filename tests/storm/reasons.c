@@ -56,6 +56,11 @@ static bool may_lack_memory(const struct scenario_client *client)
     return client->scenario->plan.limits.memory;
 }
 
+static bool may_be_too_many(const struct scenario_client *client)
+{
+    return source_is_full(client);
+}
+
 static bool may(const struct scenario_client *client)
 {
     (void)client;
@@ -71,6 +76,7 @@ static bool may_not(const struct scenario_client *client)
 /* What is not here may be, and excuses nothing. */
 static const struct reason_rule rules[] = {
     {"none", false, may_not},
+    {"per-source", true, may_be_too_many},
     {"gave-way", true, may_give_way},
     {"memory", true, may_lack_memory},
     {"no-memory", true, may_not},

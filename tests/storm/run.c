@@ -26,6 +26,7 @@ static void told_ended(struct run *run, const struct gt_event *event)
     while (i + 1 < REASON_COUNT && strcmp(reason_row(i)->word, reason) != 0)
         i++;
     run->ended[i]++;
+    run->connected += i == REASON_PER_SOURCE; /* it is told of once */
     scenario_ended(&run->scenario, event->peer, reason);
 }
 
@@ -162,6 +163,7 @@ static void count_in(struct run *run, struct tally *tally)
     events[TALLY_CROWDS] += plan->crowd;
     events[TALLY_APPLICATIONS] += plan->application;
     events[TALLY_LATER] += plan->later_ns > 0;
+    events[TALLY_RATED] += plan->limits.message_every_ns > 0;
     events[TALLY_WALL_SET] += plan->jumps;
     events[TALLY_STOOD_STILL] += sim_lost(run->engine) > 0;
     events[TALLY_ACCEPT_PAUSED] += run->paused;

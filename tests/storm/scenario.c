@@ -106,8 +106,20 @@ static struct scenario_client *client_of(struct scenario *scenario, const char *
 void scenario_connected(struct scenario *scenario, const char *peer)
 {
     struct scenario_client *client = client_of(scenario, peer);
-    if (client)
-        client->connected_count++;
+    if (!client)
+        return;
+    client->connected_count++;
+    source_opened(scenario, client);
+}
+
+/* A connection is told of at most once, and then its end is told once; that of one too many of its
+ * source is told alone. */
+static void check_ended(struct scenario *scenario, const struct scenario_client *client)
+{
+    unsigned begun = client->connected_count + (strcmp(client->reason, "per-source") == 0);
+    if (begun > 1 || client->ended_count != begun)
+        scenario_break(scenario, "the connection of client %u began %u times and ended %u times",
+                       client->number, client->connected_count, client->ended_count);
 }
 
 void scenario_ended(struct scenario *scenario, const char *peer, const char *reason)
@@ -116,9 +128,10 @@ void scenario_ended(struct scenario *scenario, const char *peer, const char *rea
     if (!client)
         return;
     snprintf(client->reason, sizeof client->reason, "%s", reason);
-    if (++client->ended_count > 1 || client->connected_count != 1)
-        scenario_break(scenario, "the connection of client %u began %u times and ended %u times",
-                       client->number, client->connected_count, client->ended_count);
+    client->ended_count++;
+    check_ended(scenario, client);
+    if (client->connected_count > 0)
+        source_closed(scenario, client);
     scenario_see_reason(scenario, client);
 }
 
@@ -138,14 +151,6 @@ void scenario_stopping(struct scenario *scenario)
 }
 
 /* ---- the end ---- */
-
-/* A connection is told of at most once, and then its end is told once. */
-static void finish_ended(struct scenario *scenario, const struct scenario_client *client)
-{
-    if (client->connected_count > 1 || client->ended_count != client->connected_count)
-        scenario_break(scenario, "the connection of client %u began %u times and ended %u times",
-                       client->number, client->connected_count, client->ended_count);
-}
 
 /* How many messages must have been taken though the server was told to stop: those that had arrived
  * whole, their ends included, within what one receive brings. */
@@ -231,7 +236,7 @@ static void finish_told(struct scenario *scenario, const struct scenario_client 
 static void finish_client(struct scenario *scenario, const struct scenario_client *client,
                           struct scenario_outcome outcome)
 {
-    finish_ended(scenario, client);
+    check_ended(scenario, client);
     if (!outcome.show_failed && !outcome.cut_off)
         finish_flaw(scenario, client);
     bool honest = client->sim && scenario_client_honest(client) && !scenario_excuses(client);
@@ -239,7 +244,7 @@ static void finish_client(struct scenario *scenario, const struct scenario_clien
         return;
     struct sim_client_state state = sim_client_state(client->sim);
     bool late = outcome.early && !client->queued_at_stop; /* it may have come too late */
-    bool known = client->connected_count > 0;             /* and not only waits for a place */
+    bool known = client->ended_count > 0;                 /* and not only waits for a place */
     if (!known && (state.aborted || outcome.crowded || outcome.counted || late))
         return;
     if (!known)
@@ -261,8 +266,9 @@ static void finish_client(struct scenario *scenario, const struct scenario_clien
 static unsigned due_datagrams(const struct scenario *scenario, const struct scenario_client *client,
                               struct scenario_outcome outcome)
 {
-    bool lossy =
-        client->listener->socket == SOCKET_UDP && sim_faults(scenario->engine)->datagram_lost > 0;
+    bool lossy = client->listener->socket == SOCKET_UDP &&
+                 (sim_faults(scenario->engine)->datagram_lost > 0 ||
+                  scenario->plan.limits.message_every_ns > 0);
     return outcome.counted || outcome.early || lossy ? 0 : client->sent_count;
 }
 
@@ -270,6 +276,8 @@ static unsigned due_datagrams(const struct scenario *scenario, const struct scen
 static void finish_arrived(struct scenario *scenario, const struct scenario_client *client)
 {
     size_t taken = client->shown;
+    if (scenario->plan.limits.message_every_ns > 0)
+        return;
     if (scenario->plan.show == SHOWS_NONE || sim_faults(scenario->engine)->datagrams_refused > 0)
         return;
     for (unsigned i = 0; i < client->sent_count; i++)

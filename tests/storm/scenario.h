@@ -59,7 +59,19 @@ struct scenario_limits {
     bool connections;                      /* there are places for few */
     bool memory;                           /* for little */
     bool show;                             /* messages may not be shown */
+    unsigned per_source;                   /* connections of one source; 0: no bound */
+    int64_t message_every_ns;              /* of one source; 0: no bound */
+    unsigned sources;                      /* addresses that connections come from */
 };
+
+/* An address, or a net, that clients come from. */
+struct scenario_source {
+    unsigned clients;
+    unsigned open;         /* connections */
+    int64_t used_until_ns; /* it has used up what it may say until then */
+};
+
+#define SOURCES_MOST 8
 
 /* What the server was told, as far as its clients must know; and what the clients should be like.
  */
@@ -68,6 +80,7 @@ struct scenario_plan {
     unsigned listener_count;
     bool chunks; /* one of them speaks in chunks */
     enum scenario_show show;
+    bool prompt;      /* what is taken is shown at once */
     bool application; /* replies to all messages */
     int64_t later_ns; /* it may take so long */
     bool crowd;       /* many clients, and most of them hostile */
@@ -136,6 +149,7 @@ struct scenario_client {
     struct sim_client *sim;                  /* a connection; NULL before it connects */
     struct sim_correspondent *correspondent; /* or of datagrams */
     unsigned number;
+    unsigned source;
     enum sim_correspondent_kind kind;
     struct bytes stream;   /* all it will send */
     struct bytes expected; /* all it should receive, as far as messages are taken */
@@ -175,6 +189,7 @@ struct scenario {
     struct scenario_plan plan;
     struct scenario_client *clients;
     struct scenario_client *by_port[CLIENTS_MOST]; /* that have connected, by their port modulo */
+    struct scenario_source sources[SOURCES_MOST];
     int64_t stopped_ns; /* when the server was told to stop; 0: not yet */
     size_t shown_at;    /* bytes of what is shown that are checked */
     uint64_t shown_count;
@@ -244,6 +259,21 @@ static inline bool is_correspondent(const struct scenario_client *client)
 
 /* ---- plan.c: what clients are like ---- */
 void scenario_plan_client(struct scenario *scenario, struct scenario_client *client);
+
+/* ---- sources.c ---- */
+
+/* Where this client comes from; before it connects. */
+void source_choose(struct scenario_client *client);
+
+/* It was told that a connection is open, and has ended: no source has too many. */
+void source_opened(struct scenario *scenario, const struct scenario_client *client);
+void source_closed(struct scenario *scenario, const struct scenario_client *client);
+
+/* Whether this client's source had no room for it. */
+bool source_is_full(const struct scenario_client *client);
+
+/* A message of it was taken: whether its source may send so many. */
+void source_takes(struct scenario *scenario, const struct scenario_client *client);
 
 /* ---- malice.c ---- */
 

@@ -285,6 +285,7 @@ static void count(struct scenario *scenario, const struct seen *seen, size_t siz
     memcpy(scenario->shown_time, seen->time, sizeof seen->time);
     scenario->shown_at += size;
     scenario->shown_count++;
+    source_takes(scenario, client);
 }
 
 /* Check the next message in what is shown: false when it is not whole yet, or wrong. */

@@ -32,8 +32,10 @@ static void watch_clock(struct run *run)
 static void watch_shown(struct run *run)
 {
     size_t size = sim_content(run->engine, run->shown_fd).size;
-    if (size != run->shown_size)
-        scenario_look(&run->scenario);
+    if (size == run->shown_size)
+        return;
+    scenario_look(&run->scenario);
+    run->scenario.active_ns = sim_now(run->engine);
     run->shown_size = size;
 }
 
@@ -42,7 +44,8 @@ static void watch_told(struct run *run)
 {
     const struct counters *counters = run->server->crew.workers[0].counters;
     uint64_t connected = counters_value(counters, COUNTER_CONNECTIONS);
-    if (connected != run->connected || connected != run->scenario.opened_count)
+    uint64_t opened = run->scenario.opened_count + run->ended[REASON_PER_SOURCE];
+    if (connected != run->connected || connected != opened)
         scenario_break(&run->scenario, "%llu connections are counted, %llu were told",
                        (unsigned long long)connected, (unsigned long long)run->connected);
     for (unsigned i = 0; i < REASON_COUNT; i++)
