@@ -23,6 +23,7 @@ struct world {
     char heard[40];
     size_t heard_size;
     int64_t heard_ns;
+    int64_t said_ns;
     int64_t fired_ns;
     int64_t result; /* of the receive, once it is over; 1: not yet */
 };
@@ -93,6 +94,7 @@ static void say(void *context, uint64_t letter)
     struct world *world = context;
     char text = (char)letter;
     sim_client_send(world->client, slice_of(&text, 1));
+    world->said_ns = sim_now(world->engine);
 }
 
 static void stall(void *context, uint64_t for_ns)
@@ -132,6 +134,7 @@ static void what_comes_in_a_stall_is_there_after_it(void **state)
     sim_after(world.engine, 20 * MS, say, &world, 'a');
     sim_after(world.engine, 900 * MS, say, &world, 'b');
     run(&world, 500 * MS);
+    assert_int_equal(world.said_ns - start_ns, 900 * MS);
     assert_int_equal(world.heard_ns - start_ns, 10 * MS + SECOND);
     assert_int_equal(world.heard_size, 2);
     assert_memory_equal(world.heard, "ab", 2);
@@ -154,6 +157,8 @@ static void what_is_on_its_way_stands_still_in_a_leap(void **state)
     assert_int_equal(world.heard_size, 0);
     sim_faults(world.engine)->latency_ns = (struct sim_range){MS, MS};
     say(&world, 'b'); /* is quicker, and may not overtake */
+    run(&world, 3 * MS);
+    assert_int_equal(world.heard_size, 0);
     run(&world, SECOND);
     assert_memory_equal(world.heard, "ab", 2);
     assert_int_equal(world.heard_ns - start_ns, 3600 * SECOND + 10 * MS);
