@@ -148,6 +148,12 @@ static void commit(struct worker *worker)
         fail_recording(worker);
 }
 
+static void resume_connection(struct connection *connection)
+{
+    deadlines_resume(connection);
+    connection_go_on(connection);
+}
+
 /* Take messages again when there is room; read no more when there stays none. */
 static void adapt_intake(struct worker *worker)
 {
@@ -155,7 +161,7 @@ static void adapt_intake(struct worker *worker)
         return;
     if (!worker_lacks_room(worker)) {
         worker->intake_paused = worker->reading_paused = false;
-        worker_each(worker, connection_go_on);
+        worker_each(worker, resume_connection);
     } else if (!worker->reading_paused) {
         worker->reading_paused = true;
         worker_each(worker, connection_update_reading);
@@ -212,6 +218,7 @@ static void drain_timeout(struct timer *timer, int64_t now_ns)
     (void)now_ns;
     struct worker *worker = list_item(timer, struct worker, drain_timer);
     worker->unfinished = worker->connection_count + worker->exchange_count;
+    worker->unrecorded = worker_recorded(worker) != worker->sequence;
     pass_abandon(worker, REASON_DRAIN_TIMEOUT);
 }
 
