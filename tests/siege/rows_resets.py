@@ -1,0 +1,44 @@
+"""Five hundred clients, each of which resets at a random moment of every second: nothing is left of them."""
+
+import table
+from besieged import Server
+from crowd import Besiegers
+from goodtalk_talk import until
+from honest import Honest, quiet
+from rows_siege import OPTIONS, USUAL, honest_rows, left_when_told
+
+RESETTERS = 500
+SETTLE_SECONDS, SECONDS, QUIET_SECONDS = 20, 60, 10
+GROWTH = 1 << 20  # bytes that may come and go with the allocator
+
+
+def alone(server):
+    """Wait until all connections are over: descriptors and resident memory then."""
+    until(lambda: server.counters()["connections-open"] == 0, "the end of all connections")
+    return server.descriptors(), server.resident()
+
+
+def besiege(how, server, seconds):
+    return Besiegers(server.port, seconds, {"resetter": how.of_crowd(RESETTERS)}, again_seconds=0.5,
+                     arrival_seconds=1, records=False)
+
+
+def resets(how, engine):
+    """Once to settle (buffers and pools grow to what is needed), once to be judged."""
+    title = f"resets, {engine}"
+    with Server(how.program, *OPTIONS, *USUAL.options(), "--engine", engine, told=()) as server:
+        calm = quiet(how.program, server.port, how.short(QUIET_SECONDS))
+        besiege(how, server, how.short(SETTLE_SECONDS)).result()
+        before = alone(server)
+        crowd = besiege(how, server, how.short(SECONDS))
+        load = Honest(how.program, server.port, how.short(SECONDS) - 1).result()
+        resets_seen = crowd.result()["left"]
+        after = alone(server)
+        rows = honest_rows(title, calm, load, 2, 0)
+        rows.append(table.holds(f"{title}: descriptors left of {resets_seen}", f"{before[0]}, as before", after[0],
+                                after[0] == before[0]))
+        rows.append(table.holds(f"{title}: memory left of them",
+                                f"at most {table.mebibytes(before[1] + GROWTH)} (before: {table.mebibytes(before[1])})",
+                                table.mebibytes(after[1]), after[1] <= before[1] + GROWTH))
+        rows.append(left_when_told(title, server))
+    return rows
