@@ -31,9 +31,9 @@ class Mutant:
     broken: str  # a part of that row's name
 
 
-def besiege(kind, idle=3, **options):
+def besiege(kind, idle=3, message=2, **options):
     """A siege that is short, with short timeouts, by this kind."""
-    timeouts = rows_siege.Timeouts(idle, message=2, write=2)
+    timeouts = rows_siege.Timeouts(idle, message, write=2)
     return lambda how: rows_siege.siege(how, "epoll", 1, [kind], timeouts, **options)
 
 
@@ -53,7 +53,7 @@ MUTANTS = [
     Mutant("max-memory is no bound", "src/serve/worker_limits.c",
            "size_t worker_settle_memory(struct worker *worker)\n{\n",
            "size_t worker_settle_memory(struct worker *worker)\n{\n    if (worker)\n        return SIZE_MAX;\n",
-           lambda how: besiege("endless", max_memory=8 << 20)(replace(how, crowd=1000)), "resident memory"),
+           lambda how: besiege("endless", message=15, max_memory=8 << 20)(replace(how, crowd=1000)), "resident memory"),
     Mutant("closing does not linger", "src/serve/closing.c", "if (is_certain(connection) ||",
            "if (connection->fd >= 0 ||", lambda how: rows_replies.replies(how, "epoll"), "none cut short"),
     Mutant("a reset leaves its descriptor", "src/serve/ending.c",
