@@ -78,15 +78,17 @@ class Endless(Hostile):
 
 
 class Mute(Hostile):
-    """Asks and asks and never reads: write-timeout, from when it last took something in.
+    """Asks and asks and never reads: write-timeout, from when it last took something in. Every other one asks for
+    little at a time: what waits for it is little too, and max-memory does not end it before.
 
     What the system takes in for it is seen twice a second; the deadline counts from the look before, so that it is
     never later than it should be."""
 
     small_buffer = True
-    line = b"m" * 4095 + b"\n"
+    lines = [b"m" * 4095 + b"\n", (b"m" * 63 + b"\n") * 64]
 
     def open(self, now):
+        self.line = self.crowd.chance.choice(self.lines)
         self.looked_at, self.taken = now, -1
         return self.tick(now)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import struct
 import threading
 import time
 
@@ -143,5 +144,29 @@ def datagrams_over_rate(how, engine):
                 left_when_told(title, server)]
 
 
+def forge(source, target, payload):
+    """One datagram to the target that seems to come from the source: ports of 127.0.0.1. Only root may."""
+    loopback = socket.inet_aton("127.0.0.1")
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, 64, socket.IPPROTO_UDP, 0, loopback, loopback)
+    udp = struct.pack("!HHHH", source, target, 8 + len(payload), 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(header + udp + payload, ("127.0.0.1", 0))
+
+
+def answer_each_other(how, engine):
+    """Two servers, and a datagram to one of them that seems to come from the other."""
+    title = f"two servers that answer each other, --max-rate {SPRAY_RATE}/s, {engine}"
+    seconds = how.short(QUIET_SECONDS)
+    options = ["--echo", "-s", "none", "--max-rate", f"{SPRAY_RATE}/s", "--engine", engine]
+    with Server(how.program, *options, at=["udp:127.0.0.1:0"], told=()) as one, \
+            Server(how.program, *options, at=["udp:127.0.0.1:0"], told=()) as other:
+        began = time.monotonic()
+        forge(*(int(server.addresses[0].rsplit(":", 1)[1]) for server in (one, other)), b"and so on")
+        time.sleep(seconds)
+        taken = one.counters()["messages"] + other.counters()["messages"]
+        most = 2 * SPRAY_RATE * (time.monotonic() - began + 1)
+        return [table.holds(f"{title}: messages in {seconds} s", f"at most {most:.0f}", taken, 1 < taken <= most)]
+
+
 FLOODS = {"everywhere": connects_from_everywhere, "few": connects_from_few, "streams": messages_over_rate,
-          "datagrams": datagrams_over_rate}
+          "datagrams": datagrams_over_rate, "each other": answer_each_other}
