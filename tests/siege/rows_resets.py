@@ -8,8 +8,8 @@ from honest import Honest, quiet
 from rows_siege import OPTIONS, USUAL, honest_rows, left_when_told
 
 RESETTERS = 500
-SETTLE_SECONDS, SECONDS, QUIET_SECONDS = 20, 60, 10
-GROWTH = 1 << 20  # bytes that may come and go with the allocator
+SETTLE_SECONDS, SECONDS, QUIET_SECONDS = 30, 60, 10
+GROWTH = 2 << 20  # bytes that may come and go with the allocator: 64 for each client of a whole siege
 
 
 def alone(server):
@@ -19,8 +19,11 @@ def alone(server):
 
 
 def besiege(how, server, seconds):
-    return Besiegers(server.port, seconds, {"resetter": how.of_crowd(RESETTERS)}, again_seconds=0.5,
-                     arrival_seconds=1, records=False)
+    """What became of the honest, and how many were reset."""
+    crowd = Besiegers(server.port, seconds, {"resetter": how.of_crowd(RESETTERS)}, again_seconds=0.5,
+                      arrival_seconds=1, records=False)
+    load = Honest(how.program, server.port, seconds - 1).result()
+    return load, crowd.result()["left"]
 
 
 def resets(how, engine):
@@ -28,11 +31,9 @@ def resets(how, engine):
     title = f"resets, {engine}"
     with Server(how.program, *OPTIONS, *USUAL.options(), "--engine", engine, told=()) as server:
         calm = quiet(how.program, server.port, how.short(QUIET_SECONDS))
-        besiege(how, server, how.short(SETTLE_SECONDS)).result()
+        besiege(how, server, how.short(SETTLE_SECONDS))
         before = alone(server)
-        crowd = besiege(how, server, how.short(SECONDS))
-        load = Honest(how.program, server.port, how.short(SECONDS) - 1).result()
-        resets_seen = crowd.result()["left"]
+        load, resets_seen = besiege(how, server, how.short(SECONDS))
         after = alone(server)
         rows = honest_rows(title, calm, load, 2, 0)
         rows.append(table.holds(f"{title}: descriptors left of {resets_seen}", f"{before[0]}, as before", after[0],
