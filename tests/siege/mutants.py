@@ -11,6 +11,7 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import rows_floods
 import rows_replies
 import rows_resets
 import rows_siege
@@ -65,6 +66,18 @@ MUTANTS = [
            "reason;\n    connection_drop_input(connection);\n    if (connection->output)",
            "reason;\n    if (connection->output)",
            lambda how: rows_resets.resets(how, "epoll"), "memory left"),
+    Mutant("any number for each source", "src/serve/listener.c", "if (!source_has_room(worker, &newcomer))",
+           "if (!source_has_room(worker, &newcomer) && !worker)",
+           lambda how: rows_floods.connects_from_few(replace(how, scale=1), "epoll"), "open connections"),
+    Mutant("streams have no rate", "src/serve/paying.c", "return connection->source &&",
+           "return connection->source && false &&", lambda how: rows_floods.messages_over_rate(how, "epoll"),
+           "messages taken"),
+    Mutant("datagrams have no rate", "src/serve/post.c", "return sources && sources_rated(sources) &&",
+           "return sources && false && sources_rated(sources) &&",
+           lambda how: rows_floods.datagrams_over_rate(how, "epoll"), "taken of"),
+    Mutant("servers answer each other for ever", "src/serve/post.c", "return sources && sources_rated(sources) &&",
+           "return sources && false && sources_rated(sources) &&",
+           lambda how: rows_floods.answer_each_other(how, "epoll"), "messages in"),
     Mutant("standard error is waited for", "src/tool/report.c", "return poll(&descriptor, 1, wait_ms) != 0;",
            "return poll(&descriptor, 0, 0) >= 0 || wait_ms;",
            lambda how: rows_stderr.stuck_stderr(how, "epoll"), "honest messages unanswered"),
