@@ -29,6 +29,8 @@ from hostile import KINDS  # noqa: E402
 
 STAYS_SECONDS = 3
 TCP_MAXSEG = 2
+IP_BIND_ADDRESS_NO_PORT = 24  # the port is chosen by connect, for the pair of addresses
+REFUSALS = {errno.ECONNREFUSED, errno.ETIMEDOUT}
 ENDS = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
@@ -72,7 +74,7 @@ class Crowd:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             made.setsockopt(socket.IPPROTO_TCP, TCP_MAXSEG, 1400)
         try:
-            made.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT: the port is chosen by connect
+            made.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
             made.bind((slot.source, 0))
             failure = made.connect_ex(self.target)
         except OSError as error:
@@ -80,8 +82,7 @@ class Crowd:
         if failure not in (0, errno.EINPROGRESS):
             self.refuse(now, slot, made)
             return
-        slot.peer, slot.connecting = peer_class(self, made, now), True
-        slot.peer.slot = slot
+        slot.peer, slot.connecting = peer_class(self, slot, made, now), True
         self.by_fd[made.fileno()] = slot
         self.poll.register(made, select.EPOLLOUT | ENDS)
 
@@ -90,11 +91,9 @@ class Crowd:
         made.close()
         self.plan(now + max(self.again_seconds, 1), self.connect, slot)
 
-    def connected(self, now, slot, event):
+    def connected(self, now, slot):
         slot.connecting = False
-        if event & (select.EPOLLERR | select.EPOLLHUP) and not event & select.EPOLLIN:
-            if slot.peer.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED:
-                self.refused += 1
+        self.refused += slot.peer.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in REFUSALS
         self.poll.modify(slot.peer.socket, ENDS)
         self.opened += 1
         slot.peer.name = "%s:%d" % slot.peer.socket.getsockname()
@@ -143,7 +142,7 @@ class Crowd:
         if fd == sys.stdin.fileno():
             self.over = True
         elif slot and slot.connecting:
-            self.connected(now, slot, event)
+            self.connected(now, slot)
         elif slot:
             self.shut_out(now, slot, event)
 

@@ -15,8 +15,8 @@ RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 class Hostile:
     small_buffer = False
 
-    def __init__(self, crowd, socket_, now):
-        self.crowd, self.socket = crowd, socket_
+    def __init__(self, crowd, slot, socket_, now):
+        self.crowd, self.slot, self.socket = crowd, slot, socket_
         self.opened_at, self.due, self.seen = now, None, None
 
     def open(self, now):
@@ -29,8 +29,6 @@ class Hostile:
         """Send what the system takes now; False where it takes nothing."""
         try:
             return self.socket.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) > 0
-        except (BlockingIOError, InterruptedError):
-            return False
         except OSError:
             return False
 
@@ -130,9 +128,6 @@ class Malformed(Hostile):
 
 class Flooder(Hostile):
     """Connects from anywhere, and stays until it is thrown out."""
-
-    def open(self, now):
-        self.due = None
 
 
 class Chatter(Hostile):
