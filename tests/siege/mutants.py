@@ -67,7 +67,7 @@ MUTANTS = [
            lambda how: rows_resets.resets(how, "epoll"), "memory left"),
     Mutant("any number for each source", "src/serve/listener.c", "if (!source_has_room(worker, &newcomer))",
            "if (!source_has_room(worker, &newcomer) && !worker)",
-           lambda how: rows_floods.connects_from_few(replace(how, scale=1), "epoll"), "open connections"),
+           lambda how: rows_floods.connects_from_few(how, "epoll"), "open connections"),
     Mutant("streams have no rate", "src/serve/paying.c", "return connection->source &&",
            "return connection->source && false &&", lambda how: rows_floods.messages_over_rate(how, "epoll"),
            "messages taken"),

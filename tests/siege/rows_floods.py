@@ -70,7 +70,8 @@ def connects_from_everywhere(how, engine):
 
 def connects_from_few(how, engine):
     """One source cannot take the places: nobody has to give way."""
-    flooded = Flooded(how, engine, ["--max-per-source", PER_SOURCE], {"flooder": how.of_crowd(SLOTS)}, FEW)
+    slots = max(how.of_crowd(SLOTS), 2 * FEW * PER_SOURCE)
+    flooded = Flooded(how, engine, ["--max-per-source", PER_SOURCE], {"flooder": slots}, FEW)
     title = f"connects from few, --max-per-source {PER_SOURCE}, {engine}"
     most = FEW * PER_SOURCE + CLIENTS + 1
     with flooded.server:
