@@ -31,8 +31,7 @@ class Server(Program):
         for fd in [output, write if read is not None else None]:
             if fd is not None:
                 os.close(fd)
-        self.story = None if read is None else Collector(read)
-        self.read_to = 0
+        self.story = self.stderr = None if read is None else Collector(read)
 
     def __enter__(self):
         return self
