@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import rows_floods
+import rows_link
 import rows_replies
 import rows_resets
 import rows_siege
@@ -56,6 +57,8 @@ MUTANTS = [
            lambda how: besiege("endless", message=15, max_memory=8 << 20)(replace(how, crowd=1000)), "resident memory"),
     Mutant("closing does not linger", "src/serve/closing.c", "if (is_certain(connection) ||",
            "if (connection->fd >= 0 ||", lambda how: rows_replies.replies(how, "epoll"), "none cut short"),
+    Mutant("closing does not linger, on a slow link", "src/serve/closing.c", "if (is_certain(connection) ||",
+           "if (connection->fd >= 0 ||", lambda how: rows_link.slow_link(how, "epoll"), "20 KB unread"),
     Mutant("a reset leaves its descriptor", "src/serve/ending.c",
            "    engine_close(worker->engine, connection->fd, false);\n",
            "    if (connection->reason != REASON_RESET)\n"

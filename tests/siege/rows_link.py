@@ -9,6 +9,7 @@ from pathlib import Path
 import table
 from goodtalk_talk import PATIENCE, REPLY, Client, Program
 from link import SERVER, Link
+from rows_replies import hear
 
 DELAY_SECONDS, LOSS = 0.05, 0.01
 REPLY_BYTES, UNREAD_BYTES, STREAM_BYTES = 300_000, 20_000, 300_000
@@ -30,6 +31,13 @@ class Far:
         finally:
             program.clean_up()
 
+    def hear(self, program, half_close):
+        """How many bytes of a reply come; what is left unread is sent before, or goes the other way meanwhile."""
+        if half_close:
+            return len(self.say(program, b"hello\n" + b"u" * UNREAD_BYTES, True))
+        with self.link.here(), Client((SERVER, program.port)) as client:
+            return hear(client.send(b"hello\n"), REPLY_BYTES)
+
     def say(self, program, data, half_close):
         with self.link.here(), Client((SERVER, program.port)) as client:
             client.send(data)
@@ -47,16 +55,14 @@ def one_shot(far, folder, half_close):
 def large_reply(far, folder, half_close):
     """To a one-shot that leaves 20 KB unread."""
     with far.server("--reply-file", folder / "reply") as program:
-        heard = far.say(program, b"hello\n" + b"u" * UNREAD_BYTES, half_close)
-        return len(heard) == REPLY_BYTES and program.process.wait(PATIENCE) == 0
+        return far.hear(program, half_close) == REPLY_BYTES and program.process.wait(PATIENCE) == 0
 
 
 def large_replies(far, folder, half_close):
     """Many at once, of a kept server that closes after each."""
     with far.server("-k", "--close", "--reply-file", folder / "reply") as program, ThreadPoolExecutor(CLIENTS) as pool:
-        questions = [pool.submit(far.say, program, b"hello\n" + b"u" * UNREAD_BYTES, half_close)
-                     for _ in range(CLIENTS)]
-        return all(len(question.result()) == REPLY_BYTES for question in questions)
+        heard = pool.map(lambda _: far.hear(program, half_close), range(CLIENTS))
+        return list(heard) == [REPLY_BYTES] * CLIENTS
 
 
 def pipeline(far, folder, half_close):

@@ -15,13 +15,13 @@ REPLIES, REPLY_BYTES, UNREAD_BYTES = 200, 1_000_000, 20_000
 PIECES = 20  # what is left unread comes in so many
 
 
-def hear(client, slowly):
+def hear(client, reply_bytes, slowly=False):
     """How many bytes come until the end of the stream, while what nobody reads goes the other way."""
     heard, said = 0, 0
     piece = client.socket.recv(16384)
     while piece:
         heard += len(piece)
-        if heard * PIECES > said * REPLY_BYTES and said < PIECES:
+        if heard * PIECES > said * reply_bytes and said < PIECES:
             client.send(b"u" * (UNREAD_BYTES // PIECES))
             said += 1
         if slowly:
@@ -35,7 +35,7 @@ def ask(port, slowly, at_once):
     with Client(port, receive_buffer=65536 if slowly else None) as client:
         try:
             client.send(b"hello\n" + (b"u" * UNREAD_BYTES if at_once else b""))
-            return hear(client, slowly)
+            return hear(client, REPLY_BYTES, slowly)
         except OSError:
             return -1
 

@@ -30,10 +30,10 @@ def ended(server):
 @pytest.mark.parametrize("engine", ["epoll", "auto"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_each_kind_is_ended_for_its_reason_and_the_honest_are_answered(engine, workers):
-    timeouts = ["--idle-timeout", "5s", "--message-timeout", "1s", "--write-timeout", "1s"]
+    timeouts = ["--idle-timeout", "5s", "--message-timeout", "2500ms", "--write-timeout", "1s"]
     wanted = {reason: EACH * list(ENDS.values()).count(reason) for reason in ENDS.values()}
     with Server(None, "--echo", "-f", "line", "-s", "none", "--engine", engine, "-j", workers, *timeouts) as server:
-        crowd = Besiegers(server.port, 60, dict.fromkeys(ENDS, EACH), timeouts=[5, 1, 1], again_seconds=3600,
+        crowd = Besiegers(server.port, 60, dict.fromkeys(ENDS, EACH), timeouts=[5, 2.5, 1], again_seconds=3600,
                           arrival_seconds=0.2)
         with Client(server.port) as client:
             until(lambda: talk(client) and ended(server) == wanted, "the end of all of them")
