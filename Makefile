@@ -10,7 +10,9 @@ PREFIX ?= /usr/local
 ARGS   ?=
 PYTHON ?= /usr/bin/python3
 
-.PHONY: all build run test test-all asan soak soak-fuzz soak-memory soak-storm storm tidy bench format install clean
+TESTS := test test-all asan soak soak-fuzz soak-memory soak-siege soak-storm storm tidy
+
+.PHONY: all build run $(TESTS) bench format install clean
 
 all: build
 
@@ -24,7 +26,7 @@ $(BUILD)/build.ninja:
 run: build
 	@exec $(BUILD)/goodtalk $(ARGS)
 
-test test-all asan soak soak-fuzz soak-memory soak-storm storm tidy:
+$(TESTS):
 	@tools/install-packages $@
 	@$(PYTHON) tools/run-tests $@
 
