@@ -16,6 +16,8 @@
 #include "serve/recording.h"
 #include "serve/server.h"
 
+#include <time.h>
+
 /* Draining: how long what is in the queues waits for memory or descriptors: several retries. */
 #define WANT_PATIENCE_NS INT64_C(500000000)
 
@@ -424,10 +426,20 @@ static void finish_pass(struct worker *worker)
         finish_further(worker);
 }
 
+/* An engine that has failed cannot wait: it is asked again and again, but not all the time. */
+static int wait_for_others(struct worker *worker, int64_t wait_ns)
+{
+    static const struct timespec moment = {0, 10000000};
+    int result = engine_pass(worker->engine, wait_ns);
+    if (result < 0)
+        nanosleep(&moment, NULL);
+    return result;
+}
+
 int pass_run(struct worker *worker, int64_t wait_ns)
 {
-    if (worker->phase == WORKER_OVER) /* it waits for others */
-        return engine_pass(worker->engine, wait_ns);
+    if (worker->phase == WORKER_OVER)
+        return wait_for_others(worker, wait_ns);
     worker->wall_us = 0;
     int result = engine_pass(worker->engine, worker->more ? 0 : wait_ns);
     finish_pass(worker);

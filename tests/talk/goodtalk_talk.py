@@ -254,6 +254,17 @@ def where(target):
     return socket.AF_UNIX, target if isinstance(target, bytes) else str(target)
 
 
+def received(peer, size):
+    """So many bytes of a stream, in however many pieces they come; fewer where it ends before."""
+    data = b""
+    while len(data) < size:
+        piece = peer.recv(size - len(data))
+        if not piece:
+            break
+        data += piece
+    return data
+
+
 class Client:
     """A connection to a server. A reset raises ConnectionResetError: no server should do that."""
 
