@@ -9,7 +9,7 @@ BUILT = """keep count connections reply reply-file echo silent greeting greeting
     pause max-message show timeout idle-timeout message-timeout write-timeout drain-timeout
     max-connections max-memory max-per-source max-rate backlog socket-mode socket-owner
     udp-amplification ready workers engine spin verbose quiet log-format help version""".split()
-LATER = """exec exec-connection talk record sync
+LATER = """exec exec-connection talk
     tls-cert tls-key tls-ca tls-alpn proxy allow deny user chroot
     sandbox""".split()
 
