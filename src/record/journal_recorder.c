@@ -531,7 +531,8 @@ static void take_up(struct journal_recorder *own, unsigned worker)
             continue;
         own->segment.number = end->number;
         own->recorder.recorded = own->written = end->sequence;
-        own->synced = own->marked = end->synced_to;
+        own->synced = end->synced_to;
+        own->marked = end->marked;
     }
 }
 
