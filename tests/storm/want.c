@@ -3,14 +3,20 @@
 #include "dice.h"
 
 #include "allocations.h"
+#include "plant_parts.h"
+
+#include <stdlib.h>
 
 void choose_want(const struct dice *dice)
 {
     static const double chances[] = {0.0005, 0.002, 0.01, 0.05, 0.3};
-    bool wants = dice_in_some(dice, 12);
-    if (wants)
-        dice->choice->want = chances[dice_between(dice, 0, 4)];
-    dice->choice->plan.limits.want = wants;
+    struct choice *choice = dice->choice;
+    choice->plan.limits.want = dice_in_some(dice, 12);
+    if (!choice->plan.limits.want)
+        return;
+    choice->want = chances[dice_between(dice, 0, 4)];
+    if (bytes_format(&choice->words, " [allocations fail: %g]", choice->want) < 0)
+        abort();
 }
 
 void want_begin(const struct choice *choice, uint64_t seed)
@@ -27,4 +33,16 @@ bool want_was_felt(void)
 void want_end(void)
 {
     allocations_succeed();
+}
+
+void plant_want_unrecorded(struct engine_table *table)
+{
+    (void)table;
+    allocations_plant(PLANT_UNRECORDED);
+}
+
+void plant_want_unanswered(struct engine_table *table)
+{
+    (void)table;
+    allocations_plant(PLANT_MISSING);
 }
