@@ -114,7 +114,8 @@ void run_judge(struct run *run)
         .patient = run->choice.drain_timeout_ns >= 30 * SECOND_NS && !stood_still(run),
         .counted = has_goal(run) && status != GT_STOPPED,
         .early = run->early,
-        .crowded = run->choice.plan.limits.connections || lacks_descriptors(run),
+        .crowded = run->choice.plan.limits.connections || run->choice.plan.limits.want ||
+                   lacks_descriptors(run),
     };
     scenario_finish(&run->scenario, outcome);
     judge_left_behind(run);

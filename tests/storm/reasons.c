@@ -61,6 +61,11 @@ static bool may_be_too_many(const struct scenario_client *client)
     return source_is_full(client);
 }
 
+static bool may_want_memory(const struct scenario_client *client)
+{
+    return client->scenario->plan.limits.want;
+}
+
 static bool may(const struct scenario_client *client)
 {
     (void)client;
@@ -79,7 +84,7 @@ static const struct reason_rule rules[] = {
     {"per-source", true, may_be_too_many},
     {"gave-way", true, may_give_way},
     {"memory", true, may_lack_memory},
-    {"no-memory", true, may_not},
+    {"no-memory", true, may_want_memory},
     {"idle-timeout", true, may_be_idle},
     {"message-timeout", true, may_be_unfinished},
     {"write-timeout", false, may_acknowledge_nothing},
