@@ -26,7 +26,10 @@ static bool may_be_idle(const struct scenario_client *client)
     int64_t silence_ns = sim_now(engine) - since_ns;
     if (silence_ns < client->silence_ns)
         silence_ns = client->silence_ns;
-    return idle_ns >= 0 && silence_ns + 2 * sim_faults(engine)->latency_ns.high >= idle_ns;
+    int64_t delay_ns = 2 * sim_faults(engine)->latency_ns.high;
+    if (client->scenario->plan.leaps)
+        delay_ns += sim_lost(engine);
+    return idle_ns >= 0 && silence_ns + delay_ns >= idle_ns;
 }
 
 static bool may_be_unfinished(const struct scenario_client *client)

@@ -10,6 +10,9 @@
 /* Bytes of replies that may wait before a server takes no more messages, less a margin. */
 #define REPLIES_ROOM ((size_t)90 * 1024)
 
+/* And messages whose replies may. */
+#define MESSAGES_ROOM 500
+
 void scenario_break(struct scenario *scenario, const char *format, ...)
 {
     va_list arguments;
@@ -172,7 +175,7 @@ static unsigned arrived_count(const struct scenario *scenario, const struct scen
     for (; count < client->valid_count; count++) {
         const struct scenario_message *message = &client->messages[count];
         bool ended = alone || message->raw_size > message->body_at + message->body_size;
-        if (message->reply_end > REPLIES_ROOM || !ended ||
+        if (message->reply_end > REPLIES_ROOM || count >= MESSAGES_ROOM || !ended ||
             message->start + message->raw_size > arrived)
             break;
     }
