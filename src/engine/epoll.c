@@ -412,6 +412,7 @@ static const struct engine_table epoll_table = {
     .shutdown = epoll_shutdown,
     .close = epoll_close,
     .unacknowledged = epoll_unacknowledged,
+    .unread = epoll_unread,
     .pass = epoll_pass,
     .patience = epoll_patience,
     .descriptor = epoll_descriptor,
