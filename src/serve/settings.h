@@ -46,6 +46,9 @@ struct settings {
     int64_t max_memory;        /* bytes */
     int64_t max_per_source;    /* connections; 0: no limit */
     int64_t rate_interval_ns;  /* between messages of one source; 0: no limit */
+    int64_t send_buffer;       /* bytes; 0: not set */
+    int64_t receive_buffer;    /* likewise */
+    int64_t max_waiting;       /* replies of a connection */
     int64_t workers;           /* 0: one for each CPU */
     int64_t udp_amplification; /* 0: no bound */
     int64_t family;            /* enum address_family */
