@@ -224,6 +224,9 @@ static int open_parts(struct uring_engine *engine, struct error *error)
         return status;
     engine->front_fd = engine->event_fd = -1;
     engine->epoll.gather = uring_gather;
+    engine->epoll.engine.own_bytes += sizeof *engine + URING_BUFFER_BYTES +
+                                      URING_COMPLETIONS * sizeof(struct io_uring_cqe) +
+                                      URING_SUBMISSIONS * sizeof(struct io_uring_sqe);
     watch_epoll(engine);
     return GT_DONE;
 }

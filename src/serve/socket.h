@@ -36,7 +36,7 @@ struct listening_socket {
 
 /* What the system may keep for a connection each way, where a server is kept and nothing is said.
  */
-#define SOCKET_BUFFER_BYTES (208 * 1024)
+#define SOCKET_BUFFER_BYTES (1024 * 1024)
 
 /* Open what an address means: one socket, or for a HOST one for each address it resolves to, on one
  * port; or take those that were handed in (fd:N, systemd), which stay open if that fails. *count is
