@@ -14,9 +14,11 @@ char *message_id(unsigned worker, uint64_t sequence, char text[MESSAGE_ID_SIZE])
 char *message_time(int64_t time_us, char text[MESSAGE_TIME_SIZE])
 {
     int64_t fraction_us = time_us % 1000000;
-    if (fraction_us < 0) /* before 1970 the fraction still counts forwards */
+    time_t seconds = (time_t)(time_us / 1000000);
+    if (fraction_us < 0) { /* before 1970 the fraction still counts forwards */
         fraction_us += 1000000;
-    time_t seconds = (time_t)((time_us - fraction_us) / 1000000);
+        seconds--;
+    }
     struct tm utc;
     char date[24];
     gmtime_r(&seconds, &utc); /* cannot fail: an int64_t of microseconds ends in the year 294247 */
