@@ -1,5 +1,7 @@
 /* peer.c: a socket address becomes 24 plain bytes, and those a name.
  *
+ * A name is read back by trying what it could be; it is right when its own name is the same.
+ *
  * Failing: an address that is none of the known kinds, or too short for its kind, is PEER_NONE,
  * "unknown". */
 #include "base/peer.h"
@@ -87,4 +89,48 @@ char *peer_name(const struct peer *peer, char name[PEER_NAME_SIZE])
         snprintf(name, PEER_NAME_SIZE, "unknown");
     }
     return name;
+}
+
+static bool parse_ipv4(struct peer *peer, const char *name)
+{
+    char address[INET_ADDRSTRLEN];
+    peer->kind = PEER_IPV4;
+    return sscanf(name, "%15[0-9.]:%5hu", address, &peer->port) == 2 &&
+           inet_pton(AF_INET, address, peer->address) == 1;
+}
+
+static bool parse_ipv6(struct peer *peer, const char *name)
+{
+    char address[INET6_ADDRSTRLEN];
+    peer->kind = PEER_IPV6;
+    return (sscanf(name, "[%45[0-9a-f:.]]:%5hu", address, &peer->port) == 2 ||
+            sscanf(name, "[%45[0-9a-f:.]%%%10u]:%5hu", address, &peer->scope, &peer->port) == 3) &&
+           inet_pton(AF_INET6, address, peer->address) == 1;
+}
+
+static bool parse_unix(struct peer *peer, const char *name)
+{
+    peer->kind = PEER_UNIX;
+    return strcmp(name, "unix") == 0 || sscanf(name, "unix:pid=%10d,uid=%10u",
+                                               &peer->credentials.pid, &peer->credentials.uid) == 2;
+}
+
+static bool parse_unknown(struct peer *peer, const char *name)
+{
+    (void)peer;
+    (void)name;
+    return true;
+}
+
+bool peer_parse(struct peer *peer, const char *name)
+{
+    static bool (*const parsers[])(struct peer *, const char *) = {parse_ipv4, parse_ipv6,
+                                                                   parse_unix, parse_unknown};
+    char same[PEER_NAME_SIZE];
+    for (size_t i = 0; i < sizeof parsers / sizeof *parsers; i++) {
+        *peer = (struct peer){.kind = PEER_NONE};
+        if (parsers[i](peer, name) && strcmp(peer_name(peer, same), name) == 0)
+            return true;
+    }
+    return false;
 }

@@ -2,6 +2,7 @@
 #ifndef BASE_PEER_H
 #define BASE_PEER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -30,5 +31,8 @@ struct peer peer_of_sockaddr(const struct sockaddr *address, socklen_t size);
 /* "127.0.0.1:40312", "[::1]:40312", "[fe80::1%2]:99", "unix:pid=812,uid=0" ("unix" when not known),
  * "unknown". Returns name. */
 char *peer_name(const struct peer *peer, char name[PEER_NAME_SIZE]);
+
+/* Read back what peer_name has written; false when it has not. A group is not in it, and is 0. */
+bool peer_parse(struct peer *peer, const char *name);
 
 #endif

@@ -26,6 +26,7 @@ struct recorder_table {
     void (*take_back)(struct recorder *recorder);
     void (*commit)(struct recorder *recorder);
     bool (*full)(const struct recorder *recorder);
+    bool (*finish)(struct recorder *recorder); /* NULL: nothing to finish */
     bool (*stop)(struct recorder *recorder);
     int (*reopen)(struct recorder *recorder, struct error *error); /* NULL: nothing to reopen */
     void (*destroy)(struct recorder *recorder);
@@ -63,6 +64,13 @@ static inline void recorder_commit(struct recorder *recorder)
 static inline bool recorder_full(const struct recorder *recorder)
 {
     return recorder->table->full(recorder);
+}
+
+/* Nothing more will be taken, and all that was is recorded: see that it stays so. True once that is
+ * done, or has failed; else ask again after a pass. */
+static inline bool recorder_finish(struct recorder *recorder)
+{
+    return !recorder->table->finish || recorder->table->finish(recorder);
 }
 
 /* Cancel a write that is under way, when the server leaves: true once nothing is active; else ask

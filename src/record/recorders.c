@@ -75,6 +75,16 @@ static bool recorders_full(const struct recorder *recorder)
     return full;
 }
 
+static bool recorders_finish(struct recorder *recorder)
+{
+    struct recorders *all = recorders_of(recorder);
+    bool finished = true;
+    for (size_t i = 0; i < all->count; i++)
+        finished &= recorder_finish(all->list[i]);
+    sum_up(all);
+    return finished;
+}
+
 static bool recorders_stop(struct recorder *recorder)
 {
     struct recorders *all = recorders_of(recorder);
@@ -115,6 +125,7 @@ static const struct recorder_table recorders_table = {
     .take_back = recorders_take_back,
     .commit = recorders_commit,
     .full = recorders_full,
+    .finish = recorders_finish,
     .stop = recorders_stop,
     .reopen = recorders_reopen,
     .destroy = recorders_destroy,

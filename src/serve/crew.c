@@ -48,7 +48,7 @@ static int open_worker(gt_server *server, struct engine *given, bool alone)
         engine = engine_choose_alike(server, crew->workers[0].engine, &server->error);
     if (!engine)
         return server->error.status;
-    int status = recording_open(server, engine, given != NULL, alone, &recorder);
+    int status = recording_open(server, engine, crew->size, alone, &recorder);
     if (status != GT_DONE) {
         if (!given)
             engine_destroy(&engine);
@@ -298,6 +298,7 @@ void crew_free(gt_server *server)
     atomic_store(&crew->countable, 0);
     for (; crew->size > 0; crew->size--)
         free_worker(&crew->workers[crew->size - 1]);
+    recording_close(server);
     outlet_lock_close(&crew->outlet_lock);
     outlet_lock_close(&crew->log_lock);
     pthread_cond_destroy(&crew->opened);

@@ -323,6 +323,19 @@ static bool let_go_of_held(struct worker *worker)
     return true;
 }
 
+/* Everything is recorded, for good. What fails at the very end fails the run. */
+static bool recording_finished(struct worker *worker)
+{
+    struct recorder *recorder = worker->recorder;
+    if (!recorder || worker->abandoned || worker->recording_failed)
+        return true;
+    if (recorder->recorded != worker->sequence || !recorder_finish(recorder))
+        return false;
+    if (recorder->failure.status)
+        fail_recording(worker);
+    return true;
+}
+
 static void finish_further(struct worker *worker)
 {
     bool stopped = stop_listeners(worker);
@@ -332,7 +345,7 @@ static void finish_further(struct worker *worker)
         worker->more |= worker->abandoned || !stopped || !list_empty(&worker->ended);
         return;
     }
-    bool let_go = worker_recorded(worker) == worker->sequence;
+    bool let_go = recording_finished(worker);
     if (worker->abandoned || worker->recording_failed)
         let_go = let_go_of_held(worker);
     worker->more |= worker->abandoned;

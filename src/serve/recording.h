@@ -1,4 +1,4 @@
-/* recording.h: what a worker records to: standard output, the log. */
+/* recording.h: what a worker records to: standard output, the log, the journal. */
 #ifndef SERVE_RECORDING_H
 #define SERVE_RECORDING_H
 
@@ -16,8 +16,11 @@ int recording_prepare(struct gt_server *server);
 /* The recorder of a worker on this engine; NULL without an error when nothing is recorded. The
  * first worker has the outlet, the others write to it as well. GT_DONE, or the reason in the
  * server's error. */
-int recording_open(struct gt_server *server, struct engine *engine, bool first, bool alone,
+int recording_open(struct gt_server *server, struct engine *engine, unsigned number, bool alone,
                    struct recorder **recorder);
+
+/* When all workers' recorders are gone: let go of what they shared. */
+void recording_close(struct gt_server *server);
 
 /* At the end of a pass: tell what the recorder has begun to wait for, or no longer waits for; and
  * reopen what is written to by name, if that was asked for since the last time. */

@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "base/units.h"
 #include "guard/ready.h"
+#include "record/journal.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -179,6 +180,20 @@ int setting_read_duration(struct settings *settings, const struct setting_row *r
                       units_duration_words(words, sizeof(words), row->least));
     if (ns > row->most)
         return refuse(row, value, error, "too long; none is for ever");
+    *number_at(settings, row) = ns;
+    return GT_DONE;
+}
+
+int setting_read_sync(struct settings *settings, const struct setting_row *row, const char *value,
+                      struct error *error)
+{
+    int64_t ns;
+    if (strcmp(value, "always") == 0)
+        ns = JOURNAL_SYNC_ALWAYS;
+    else if (strcmp(value, "never") == 0)
+        ns = JOURNAL_SYNC_NEVER;
+    else if (!units_duration(value, &ns) || ns < row->least || ns > row->most)
+        return refuse(row, value, error, "neither always nor never, nor a duration from 1ms on");
     *number_at(settings, row) = ns;
     return GT_DONE;
 }

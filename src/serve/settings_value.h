@@ -32,6 +32,7 @@ setting_reader setting_read_size;
 setting_reader setting_read_rate;   /* as the time between two */
 setting_reader setting_read_memory; /* a size, and that it was given */
 setting_reader setting_read_duration;
+setting_reader setting_read_sync; /* a duration, always or never */
 setting_reader setting_read_reply;
 setting_reader setting_read_reply_file;
 setting_reader setting_read_greeting;

@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "guard/descriptors.h"
 #include "guard/ready.h"
+#include "record/journal.h"
 #include "serve/budget.h"
 #include "serve/engine_choice.h"
 #include "serve/server.h"
@@ -78,8 +79,10 @@ static unsigned count_listeners(const gt_server *server)
 /* What the limit of open files leaves for connections; at least one. */
 static int64_t descriptors_left(const gt_server *server, unsigned workers)
 {
-    int64_t kept_each = DESCRIPTORS_KEPT + count_listeners(server);
-    int64_t left = descriptors_raise() - kept_each * workers;
+    bool keeps = server->settings.record != NULL;
+    int64_t kept_each =
+        DESCRIPTORS_KEPT + count_listeners(server) + (keeps ? JOURNAL_DESCRIPTORS_EACH : 0);
+    int64_t left = descriptors_raise() - kept_each * workers - (keeps ? JOURNAL_DESCRIPTORS : 0);
     return left > 1 ? left : 1;
 }
 

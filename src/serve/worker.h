@@ -76,7 +76,7 @@ struct worker {
     unsigned exchange_count;   /* datagrams whose reply has not left */
     size_t memory_bytes;       /* unfinished messages and waiting replies */
     size_t memory_granted;     /* how much of max-memory it may use without asking */
-    uint64_t sequence;         /* of the last message taken */
+    uint64_t sequence;         /* of the last message taken; at first where its journal stands */
     uint64_t published;        /* of the last one that the counters have as recorded */
     uint64_t arrived;          /* connections and datagrams, ever */
     uint64_t arrived_before;   /* draining: when the last pass ended */

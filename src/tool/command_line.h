@@ -1,5 +1,5 @@
 /* command_line.h: the command line of a command with a table of its own: goodtalk send, goodtalk
- * bench.
+ * bench, goodtalk show.
  *
  * The table is made of rows: an option, and who takes its value. What every such command has (-4,
  * -6, -v, -q, --help) is taken here; the rest is put where the context says. Words that are no
@@ -49,12 +49,14 @@ void command_line_free(struct command_line *line);
 /* Takers of the options that every command has. */
 command_taker command_take_family, command_take_loudness, command_take_help;
 
-/* Their rows, the last of a table. */
+/* Their rows, the last of a table; those of a command that goes nowhere are the LAST. */
 #define COMMAND_COMMON_ROWS                                                                        \
     {{"ipv4", '4', GT_SCOPE_PROGRAM, NULL, NULL, "IPv4 only"}, command_take_family},               \
         {{"ipv6", '6', GT_SCOPE_PROGRAM, NULL, NULL, "IPv6 only"}, command_take_family},           \
-        {{"verbose", 'v', GT_SCOPE_PROGRAM, NULL, NULL, "tell more on standard error"},            \
-         command_take_loudness},                                                                   \
+        COMMAND_LAST_ROWS
+#define COMMAND_LAST_ROWS                                                                          \
+    {{"verbose", 'v', GT_SCOPE_PROGRAM, NULL, NULL, "tell more on standard error"},                \
+     command_take_loudness},                                                                       \
         {{"quiet", 'q', GT_SCOPE_PROGRAM, NULL, NULL, "tell only errors on standard error"},       \
          command_take_loudness},                                                                   \
     {                                                                                              \

@@ -16,6 +16,7 @@ static const char beginning[] =
     "Usage: goodtalk [OPTION]... [ADDRESS]...\n"
     "       goodtalk send [OPTION]... ADDRESS [MESSAGE]...   (goodtalk send --help)\n"
     "       goodtalk bench [OPTION]... ADDRESS [MESSAGE]     (goodtalk bench --help)\n"
+    "       goodtalk show [OPTION]... RECORD                 (goodtalk show --help)\n"
     "Listen on a socket, receive a message, show it and reply: once, or with -k for\n"
     "as long as you like. Without arguments: port 9999, one message, done.\n"
     "\n"

@@ -11,6 +11,7 @@
 #include "tool/options.h"
 #include "tool/report.h"
 #include "tool/send.h"
+#include "tool/show.h"
 #include "tool/signals.h"
 
 #include <errno.h>
@@ -145,6 +146,8 @@ int main(int argc, char **argv)
         return send_command(argc - 1, argv + 1, output_closed);
     if (argc > 1 && strcmp(argv[1], "bench") == 0)
         return bench_command(argc - 1, argv + 1, output_closed);
+    if (argc > 1 && strcmp(argv[1], "show") == 0)
+        return show_command(argc - 1, argv + 1, output_closed);
     int status = options_parse(&options, argc, argv, &error);
     if (status == GT_DONE)
         status = act(&options, output_closed, &error);

@@ -10,7 +10,7 @@ BUILT = """keep count connections reply reply-file echo silent greeting greeting
     max-connections max-memory max-per-source max-rate
     max-waiting send-buffer receive-buffer backlog socket-mode socket-owner
     udp-amplification ready workers engine spin verbose quiet log-format help version""".split()
-LATER = """exec exec-connection talk record sync
+LATER = """exec exec-connection talk
     tls-cert tls-key tls-ca tls-alpn proxy allow deny user chroot
     sandbox""".split()
 

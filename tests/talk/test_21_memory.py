@@ -9,9 +9,11 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import subprocess
 
 import pytest
+from goodtalk_journal import read_journal
 from goodtalk_memory import (PRELOAD, Attempt, converse, correspond, one_message, told_of_memory)
 from goodtalk_talk import REPLY, Client, is_sanitized
 from library_talk import compiler
@@ -73,6 +75,22 @@ def test_a_log_beside_standard_output(tmp_path):
         log.unlink(missing_ok=True)
 
     assert in_turn(scenario(judge, "-k", "-f", "line", "--echo", "--log", log, "127.0.0.1:0")) > 20
+
+
+@pytest.mark.timeout(900)
+def test_a_journal_beside_standard_output(tmp_path):
+    """What is shown is in the journal, each once and in order, and nothing else."""
+    journal = tmp_path / "journal"
+
+    def judge(attempt, first, count):
+        converse(attempt, first, count)
+        if attempt.addresses:
+            kept = read_journal(journal).get(0, [])
+            assert [message.body for message in kept] == attempt.shown()
+        shutil.rmtree(journal, ignore_errors=True)
+
+    assert in_turn(scenario(judge, "-k", "-f", "line", "--echo", "-d", journal, "--segment-size", "64KiB",
+                            "127.0.0.1:0")) > 20
 
 
 @pytest.mark.timeout(900)

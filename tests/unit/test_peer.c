@@ -83,6 +83,49 @@ static void what_cannot_be_read_is_unknown(void **state)
     assert_name(peer_of_sockaddr(any, sizeof(address)), "unknown");
 }
 
+static void a_name_is_read_back(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "127.0.0.1:40312",
+        "0.0.0.0:0",
+        "[::1]:40312",
+        "[fe80::1%2]:99",
+        "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535",
+        "unix:pid=812,uid=33",
+        "unix",
+        "unknown"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct peer peer;
+        assert_true(peer_parse(&peer, names[i]));
+        assert_name(peer, names[i]);
+    }
+}
+
+static void what_is_no_name_is_not_read(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"",
+                                         "127.0.0.1",
+                                         "127.0.0.1:",
+                                         "127.0.0.1:65536",
+                                         "127.0.0.01:1",
+                                         "1.2.3:4",
+                                         "[::1]",
+                                         "[::1]:1 ",
+                                         "::1:1",
+                                         "[0:0:0:0:0:0:0:1]:1",
+                                         "unix:",
+                                         "unix:pid=1,",
+                                         "unix:pid=0,uid=0",
+                                         "unix:pid=1,uid=2x",
+                                         "somebody"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct peer peer;
+        assert_false(peer_parse(&peer, others[i]));
+    }
+}
+
 static void a_peer_stays_small(void **state)
 {
     (void)state;
@@ -97,6 +140,8 @@ int main(void)
         cmocka_unit_test(mapped_ipv4_is_ipv4),
         cmocka_unit_test(a_unix_peer_is_a_process),
         cmocka_unit_test(what_cannot_be_read_is_unknown),
+        cmocka_unit_test(a_name_is_read_back),
+        cmocka_unit_test(what_is_no_name_is_not_read),
         cmocka_unit_test(a_peer_stays_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
