@@ -97,10 +97,10 @@ def test_signals_are_for_the_first_thread_only(goodtalk):
 def test_threads_that_cannot_be_started(goodtalk):
     """Each wants a stack: there is no room for so many. Nothing is left behind."""
     room = 1 << 30
-    talk = goodtalk("-k", "-j", "1024", "--engine", "epoll", at="127.0.0.1:0", ready=False,
+    talk = goodtalk("-k", "-j", "200", "--engine", "epoll", at="127.0.0.1:0", ready=False,
                     wrapper=["prlimit", f"--as={room}", "--"])
     assert talk.ended() == 1
-    assert "cannot start worker " in talk.said() and " of 1024: " in talk.said()
+    assert "cannot start worker " in talk.said() and " of 200: " in talk.said()
     assert "EAGAIN" in talk.said() and "--workers" in talk.said()
 
 
