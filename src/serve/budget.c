@@ -94,17 +94,17 @@ static int refuse_memory(gt_server *server, const struct budget *budget, struct 
                      units_size_words(most, sizeof most, fits > 0 ? fits : 0));
 }
 
-/* The buffers of the workers alone leave no room. */
 static int refuse_workers(gt_server *server, const struct budget *budget, struct memory_limit limit)
 {
-    char buffers[32], allowed[32];
-    units_size_words(buffers, sizeof buffers, budget->of_workers);
-    units_size_words(allowed, sizeof allowed, limit.bytes);
-    return error_set(&server->error, GT_FAILED,
-                     "--workers %u: their buffers, %s, do not fit into the %s that this process "
-                     "may have (%s); %" PRId64 " would",
-                     budget->workers, buffers, allowed, limit.what,
-                     limit.bytes / 2 / (budget->of_workers / budget->workers));
+    char buffers[32], memory[32];
+    int64_t each = budget->of_workers / budget->workers;
+    return error_set(
+        &server->error, GT_FAILED,
+        "--workers %u: their buffers take %s, which does not fit into the %s that this "
+        "process may have (%s); %" PRId64 " would",
+        budget->workers, units_size_words(buffers, sizeof buffers, budget->of_workers),
+        units_size_words(memory, sizeof memory, limit.bytes), limit.what,
+        (limit.bytes - MESSAGES_LEAST) / each);
 }
 
 /* How many connections fit beside the rest. */
@@ -132,8 +132,6 @@ static int refuse_connections(gt_server *server, const struct budget *budget,
 static int fit_connections(gt_server *server, struct budget *budget, struct memory_limit limit)
 {
     int64_t connections = connections_that_fit(server, budget, limit.bytes);
-    if (budget->workers > 1 && budget->of_workers + MESSAGES_LEAST > limit.bytes)
-        return refuse_workers(server, budget, limit);
     if (connections == 0 && server->settings.max_memory_given)
         return refuse_memory(server, budget, limit);
     if (connections == 0 || server->settings.max_connections > 0)
@@ -165,6 +163,8 @@ int budget_make(gt_server *server, unsigned workers, int64_t connections, bool s
         return GT_DONE;
     budget->of_system = budget->connections * system_bytes(server);
     struct memory_limit limit = memory_allowed("");
+    if (workers > 1 && budget->of_workers + MESSAGES_LEAST > limit.bytes)
+        return refuse_workers(server, budget, limit);
     if (server->settings.max_memory_given && budget->messages > limit.bytes)
         return refuse_memory(server, budget, limit);
     return fit(server, budget, limit);

@@ -64,3 +64,13 @@ def test_what_was_asked_for_and_cannot_fit_is_refused_and_what_would_is_taken(go
     with Client(talk.port) as client:
         assert client.send(b"hello\n").line() == REPLY
     assert talk.stop() == 0
+
+
+@limited
+def test_more_workers_than_fit_are_refused(goodtalk):
+    talk = goodtalk("-k", "--engine", "epoll", "-j", "1000", wrapper=with_data(DATA), ready=False)
+    assert talk.ended() == 1
+    fits = int(re.search(r"--workers 1000: .*ulimit -d\); (\d+) would", talk.said())[1])
+    talk = goodtalk("-k", "--engine", "epoll", "-j", 2, "-m", 100, wrapper=with_data(DATA))
+    assert 2 <= fits < 1000
+    assert talk.stop() == 0
