@@ -99,8 +99,9 @@ static bool stood_still(const struct run *run)
 static bool lacks_descriptors(const struct run *run)
 {
     const struct sim_faults *faults = sim_faults(run->engine);
-    bool hurries = run->choice.drain_timeout_ns < SECOND_NS || stood_still(run);
-    return faults->descriptors_most > 0 || faults->accept_refused > (hurries ? 0 : 0.05);
+    bool hurries =
+        run->choice.drain_timeout_ns < SECOND_NS || stood_still(run) || run->choice.plan.crowd;
+    return faults->descriptors_most > 0 || faults->accept_refused > (hurries ? 0 : 0.01);
 }
 
 void run_judge(struct run *run)
