@@ -104,6 +104,14 @@ def test_threads_that_cannot_be_started(goodtalk):
     assert "EAGAIN" in talk.said() and "--workers" in talk.said()
 
 
+@pytest.mark.skipif(is_sanitized(), reason="its shadow needs more room than there is here")
+def test_workers_whose_buffers_do_not_fit(goodtalk):
+    talk = goodtalk("-k", "-j", "1024", "--engine", "epoll", at="127.0.0.1:0", ready=False,
+                    wrapper=["prlimit", f"--as={1 << 30}", "--"])
+    assert talk.ended() == 1
+    assert "--workers 1024: their buffers " in talk.said() and "ulimit -v" in talk.said()
+
+
 # ---- the count ----
 
 
