@@ -48,10 +48,13 @@ static int sync_directory(struct repair *repair)
 
 static int tell(struct repair *repair, uint64_t bytes, const char *aside)
 {
-    int result = bytes_format(&repair->output->text,
-                              "%s: %s; %" PRIu64 " bytes at offset %" PRIu64 " %s%s\n",
-                              repair->name, repair->verdict.why, bytes, repair->verdict.offset,
-                              *aside ? "set aside in " : "noted as missing", aside);
+    struct bytes *to = &repair->output->text;
+    int result = bytes_format(to, "%s, offset %" PRIu64 ": %s; ", repair->name,
+                              repair->verdict.offset, repair->verdict.why);
+    if (result == 0 && *aside)
+        result = bytes_format(to, "%" PRIu64 " bytes set aside in %s\n", bytes, aside);
+    else if (result == 0)
+        result = bytes_format(to, "noted; there were no bytes to set aside\n");
     repair->done++;
     return result < 0 ? error_set(repair->error, GT_FAILED, "out of memory") : GT_DONE;
 }
