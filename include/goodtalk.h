@@ -13,11 +13,11 @@
  * A program with a loop of its own calls gt_step instead of gt_run: see "somebody else's loop".
  *
  * Threads: a server belongs to the thread that calls gt_run, or gt_step first. Only gt_stop,
- * gt_reply, gt_reply_none, gt_message_count, gt_counter_at and gt_tell_counters may be called from
- * other threads; gt_stop and gt_tell_counters also from a signal handler. Callbacks run on the
- * server's thread, within gt_run or gt_step, never from within another call of the application into
- * the library, gt_listen (which tells the address listened on) and gt_free (which ends what is
- * left) excepted.
+ * gt_reply, gt_reply_none, gt_message_count, gt_counter_at, gt_reload and gt_tell_counters may be
+ * called from other threads; gt_stop, gt_reload and gt_tell_counters also from a signal handler.
+ * Callbacks run on the server's thread, within gt_run or gt_step, never from within another call of
+ * the application into the library, gt_listen (which tells the address listened on) and gt_free
+ * (which ends what is left) excepted.
  *
  * Workers: gt_set(server, "workers", "4") has gt_run serve with four threads, its own and three
  * more, which block all signals. A connection belongs to the worker that accepted it: all callbacks
@@ -231,6 +231,10 @@ struct gt_event {
 typedef void gt_event_fn(const struct gt_event *event, void *context);
 GT_PUBLIC void gt_on_event(gt_server *server, enum gt_level level, gt_event_fn *told,
                            void *context);
+
+/* Reopen by its name what is written to (the log), soon: 1; or 0 and nothing is done, where there
+ * is nothing of that kind. Safe from any thread and from signal handlers, until gt_free. */
+GT_PUBLIC int gt_reload(gt_server *server);
 
 /* ---- counters ----------------------------------------------------------------------------------
  */

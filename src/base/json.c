@@ -17,6 +17,31 @@ static size_t plain_run(struct slice slice)
     return count;
 }
 
+/* Eight bytes at a time: a bit is set where one of them is below 0x20, or above 0x7e, or a quote or
+ * a backslash. (A borrow can only come from a byte that is found itself.) */
+static bool plain_word(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t tops = ones << 7;
+    uint64_t low = word - 0x20 * ones;
+    uint64_t quote = (word ^ ('"' * ones)) - ones;
+    uint64_t backslash = (word ^ ('\\' * ones)) - ones;
+    uint64_t high = word + ones; /* 0x7f becomes 0x80 */
+    return ((word | low | quote | backslash | high) & tops) == 0;
+}
+
+bool escape_json_plain(struct slice slice)
+{
+    uint64_t word;
+    while (slice.size >= sizeof word) {
+        memcpy(&word, slice.data, sizeof word);
+        if (!plain_word(word))
+            return false;
+        slice = slice_after(slice, sizeof word);
+    }
+    return plain_run(slice) == slice.size;
+}
+
 /* Append the first character of slice, which is not in a plain run: how many bytes it took, or 0
  * when memory is out. */
 static size_t append_character(struct bytes *to, struct slice slice)

@@ -111,12 +111,14 @@ enum write_mode {
     WRITE_FILE,   /* regular files and the like: written within the call, at the file's own position
                    */
     WRITE_STREAM, /* pipes and terminals, non-blocking: waits until they are writable */
-    WRITE_SOCKET  /* sent without blocking and without SIGPIPE */
+    WRITE_SOCKET, /* sent without blocking and without SIGPIPE */
+    WRITE_AT      /* a regular file: written within the call, at an offset */
 };
 
 struct write_op {
     struct send_op send;
     enum write_mode mode;
+    uint64_t offset; /* WRITE_AT: where the first byte goes */
 };
 
 /* Connect a non-blocking socket. Result 0 or -errno, always told by done. A Unix listener whose
@@ -173,9 +175,15 @@ struct send_datagrams_op {
     unsigned handled;      /* the engine's: how many have their status */
 };
 
-/* fdatasync. Result 0 or -errno. A failed sync must never be tried again. */
+/* fdatasync, of a file or a directory. Result 0 or -errno. A failed sync must never be tried again.
+ *
+ * Within the call, which waits for the disk; or, where the owner sets apart, on a thread, while the
+ * engine goes on: then it is told by done (but for want of a thread, within the call after all). A
+ * sync cannot be ended: cancelling one that has begun waits for it. */
 struct sync_op {
     struct op op;
+    bool apart;      /* the owner's */
+    int64_t took_ns; /* the engine's: how long it took, once it is over */
 };
 
 /* What an implementation fills. */

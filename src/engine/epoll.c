@@ -73,7 +73,11 @@ static void try_operation(struct epoll_engine *engine, struct op *op)
 
 void epoll_cancel(struct engine *base, struct op *op)
 {
-    if (!(op->phase & PHASE_DUE))
+    if (op->phase & PHASE_DUE)
+        return;
+    if (op->kind == OP_SYNC)
+        epoll_cancel_sync(epoll_of(base), op);
+    else
         epoll_finish_later(epoll_of(base), op, -ECANCELED);
 }
 
@@ -262,6 +266,8 @@ int epoll_pass(struct engine *base, int64_t wait_ns)
     base->now_ns = clock_ns(CLOCK_MONOTONIC);
     if (engine->later_ns <= base->now_ns)
         list_splice(&engine->ready, &engine->later);
+    if (engine->syncer)
+        epoll_collect_syncs(engine);
     run_due(engine);
     try_ready(engine);
     int status = await_events(engine, wait_ns);
@@ -280,7 +286,9 @@ int epoll_pass(struct engine *base, int64_t wait_ns)
  * is in these lists or has its time. */
 int64_t epoll_patience(struct engine *base)
 {
-    const struct epoll_engine *engine = epoll_of(base);
+    struct epoll_engine *engine = epoll_of(base);
+    if (engine->syncer)
+        epoll_collect_syncs(engine);
     if (!list_empty(&engine->due) || !list_empty(&engine->ready))
         return 0;
     int64_t next_ns = next_time(engine);
@@ -376,6 +384,7 @@ int epoll_open(struct epoll_engine *engine, const struct engine_table *table, st
 void epoll_release(struct epoll_engine *engine)
 {
     assert(engine->active == 0 && !engine->passing);
+    epoll_free_syncer(engine);
     if (engine->wake_fd >= 0)
         close(engine->wake_fd);
     if (engine->epoll_fd >= 0)

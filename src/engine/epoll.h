@@ -76,8 +76,9 @@ struct epoll_engine {
     int64_t happened_ns; /* when something last did: an event, a wake, a done */
     struct descriptor *descriptors;
     size_t descriptor_count;
-    uint8_t *buffer;     /* EPOLL_RECEIVE_SIZE bytes */
-    struct batch *batch; /* epoll_datagram_receive.c's, or NULL: not needed yet */
+    uint8_t *buffer;       /* EPOLL_RECEIVE_SIZE bytes */
+    struct batch *batch;   /* epoll_datagram_receive.c's, or NULL: not needed yet */
+    struct syncer *syncer; /* epoll_sync.c's, or NULL: not needed yet */
     uint64_t random_state;
     struct epoll_event events[EPOLL_EVENTS_MAX];
 };
@@ -205,7 +206,6 @@ void epoll_rest_advance(struct epoll_rest *rest, struct send_op *op, size_t sent
 void epoll_keep_error(struct epoll_engine *engine, const struct send_op *op, int status);
 bool epoll_write(struct engine *engine, struct write_op *op, int fd);
 void epoll_try_transfer(struct epoll_engine *engine, struct send_op *op);
-bool epoll_sync(struct engine *engine, struct sync_op *op, int fd);
 
 /* ---- epoll_datagram_receive.c ---- */
 
@@ -219,5 +219,17 @@ void epoll_try_receive_datagrams(struct epoll_engine *engine, struct receive_dat
 
 bool epoll_send_datagrams(struct engine *engine, struct send_datagrams_op *op, int fd);
 void epoll_try_send_datagrams(struct epoll_engine *engine, struct send_datagrams_op *op);
+
+/* ---- epoll_sync.c ---- */
+
+bool epoll_sync(struct engine *engine, struct sync_op *op, int fd);
+
+/* Where there is a syncer: what is over is due. */
+void epoll_collect_syncs(struct epoll_engine *engine);
+
+/* A sync that is apart and not due: it becomes due. */
+void epoll_cancel_sync(struct epoll_engine *engine, struct op *op);
+
+void epoll_free_syncer(struct epoll_engine *engine);
 
 #endif

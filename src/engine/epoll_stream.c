@@ -1,4 +1,4 @@
-/* epoll_stream.c: bytes in their order: receive, packets, read, send, write, sync.
+/* epoll_stream.c: bytes in their order: receive, packets, read, send, write.
  *
  * The happy path: a receive finds bytes, the send takes them all at once.
  *
@@ -159,6 +159,12 @@ static ssize_t write_gently(int fd, const struct iovec *part)
     return write(fd, part->iov_base, part->iov_len < PIPE_BUF ? part->iov_len : PIPE_BUF);
 }
 
+static ssize_t write_at(const struct write_op *op, struct epoll_rest rest)
+{
+    off_t offset = (off_t)(op->offset + op->send.transferred);
+    return pwritev(op->send.op.fd, rest.part, (int)rest.count, offset);
+}
+
 static ssize_t transfer(struct send_op *op, struct epoll_rest rest)
 {
     if (op->op.kind == OP_SEND)
@@ -166,6 +172,8 @@ static ssize_t transfer(struct send_op *op, struct epoll_rest rest)
     enum write_mode mode = list_item(op, struct write_op, send)->mode;
     if (mode == WRITE_SOCKET)
         return send_parts(op->op.fd, rest.part, rest.count);
+    if (mode == WRITE_AT)
+        return write_at(list_item(op, struct write_op, send), rest);
     if (op->op.phase & PHASE_GENTLE)
         return write_gently(op->op.fd, rest.part);
     return writev(op->op.fd, rest.part, (int)rest.count);
@@ -238,13 +246,4 @@ bool epoll_write(struct engine *base, struct write_op *op, int fd)
     op->send.op.kind = OP_WRITE;
     op->send.op.phase = op->mode == WRITE_STREAM ? epoll_gentleness(fd) : 0;
     return transfer_at_once(epoll_of(base), &op->send);
-}
-
-bool epoll_sync(struct engine *base, struct sync_op *op, int fd)
-{
-    (void)base;
-    op->op.fd = fd;
-    op->op.kind = OP_SYNC;
-    op->op.result = fdatasync(fd) ? -errno : 0;
-    return true;
 }

@@ -40,10 +40,35 @@ static bool write_fails(struct sim *sim)
     return sim->faults.fail_write_at > 0 && sim->write_count >= sim->faults.fail_write_at;
 }
 
+/* Where the next byte of the write goes: behind the content, but for one that says where. */
+static size_t write_place(const struct storage *storage)
+{
+    struct op *op = storage->descriptor.output;
+    struct send_op *send = list_item(op, struct send_op, op);
+    const struct write_op *write = list_item(send, struct write_op, send);
+    if (op->kind != OP_WRITE || write->mode != WRITE_AT)
+        return storage->content.size;
+    return (size_t)write->offset + send->transferred;
+}
+
+/* At the place; what lies before it and was never written is zero. */
+static void storage_put(struct storage *storage, size_t place, struct slice bytes)
+{
+    struct bytes *content = &storage->content;
+    while (content->size < place)
+        sim_append(content, slice_of("", 1));
+    size_t over = content->size - place < bytes.size ? content->size - place : bytes.size;
+    if (over > 0)
+        memcpy(content->data + content->start + place, bytes.data, over);
+    sim_append(content, slice_after(bytes, over));
+    if (storage->durable > place) /* what is written over is in doubt until the next sync */
+        storage->durable = place;
+    sim_note(storage->descriptor.sim, OP_WRITE, bytes.size);
+}
+
 static void storage_append(struct storage *storage, struct slice bytes)
 {
-    sim_append(&storage->content, bytes);
-    sim_note(storage->descriptor.sim, OP_WRITE, bytes.size);
+    storage_put(storage, write_place(storage), bytes);
 }
 
 /* A write fails, after part of it was made. */
@@ -60,7 +85,8 @@ static int64_t storage_fail(struct storage *storage, struct slice bytes, size_t 
 static int64_t file_take(struct descriptor *descriptor, struct slice bytes)
 {
     struct storage *storage = storage_of(descriptor);
-    size_t room = storage->room - storage->content.size;
+    size_t place = write_place(storage);
+    size_t room = storage->room > place ? storage->room - place : 0;
     if (write_fails(descriptor->sim))
         return storage_fail(storage, bytes, room);
     if (room == 0)

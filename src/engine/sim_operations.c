@@ -331,9 +331,10 @@ bool sim_sync(struct engine *engine, struct sync_op *op, int fd)
     op_begin(descriptor, &op->op, OP_SYNC);
     descriptor->sync = &op->op;
     descriptor->syncs++;
-    if (sim_happens(sim, sim->faults.sync_later)) {
-        sim_at(sim, engine->now_ns + sim_within(sim, sim->faults.sync_ns), sync_resume, descriptor,
-               descriptor->syncs);
+    op->took_ns = 0;
+    if (op->apart || sim_happens(sim, sim->faults.sync_later)) {
+        op->took_ns = sim_within(sim, sim->faults.sync_ns);
+        sim_at(sim, engine->now_ns + op->took_ns, sync_resume, descriptor, descriptor->syncs);
         return false;
     }
     op->op.result = descriptor->table->sync(descriptor);

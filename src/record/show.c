@@ -3,7 +3,7 @@
  * One function per format appends to the buffer; where memory runs out halfway the buffer is cut
  * back to where it was, so that a message is shown whole or not at all. talk, json and hex are fit
  * for a terminal; raw is not, and is not meant to be. */
-#include "record/record.h"
+#include "record/json_line.h"
 
 #include "base/escape.h"
 
@@ -38,32 +38,12 @@ static int show_raw(struct bytes *to, const struct message *message)
     return bytes_append(to, message->raw);
 }
 
-static int json_envelope(struct bytes *to, const struct message *message)
-{
-    char id[MESSAGE_ID_SIZE], time[MESSAGE_TIME_SIZE], peer[PEER_NAME_SIZE];
-    if (bytes_format(to, "{\"id\":\"%s\",\"time\":\"%s\",\"listener\":",
-                     message_id(message->worker, message->sequence, id),
-                     message_time(message->time_us, time)) < 0 ||
-        escape_json(to, slice_of_text(message->listener)) < 0)
-        return -ENOMEM;
-    return bytes_format(to, ",\"peer\":\"%s\",\"size\":%zu", peer_name(message->peer, peer),
-                        message->body.size);
-}
-
-static int json_body(struct bytes *to, struct slice body)
-{
-    if (utf8_valid(body))
-        return bytes_append(to, slice_of_text(",\"text\":")) < 0 ? -ENOMEM : escape_json(to, body);
-    if (bytes_append(to, slice_of_text(",\"base64\":\"")) < 0 || escape_base64(to, body) < 0)
-        return -ENOMEM;
-    return bytes_append(to, slice_of("\"", 1));
-}
-
 static int show_json(struct bytes *to, const struct message *message)
 {
-    if (json_envelope(to, message) < 0 || json_body(to, message->body) < 0)
-        return -ENOMEM;
-    return bytes_append(to, slice_of("}\n", 2));
+    struct envelope envelope = {0};
+    int result = json_line(to, &envelope, message);
+    envelope_free(&envelope);
+    return result;
 }
 
 /* One line: offset, bytes in two groups of eight, and what of them is printable. */

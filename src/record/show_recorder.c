@@ -16,7 +16,7 @@
  * Ways to fail: the write fails (the reader has gone, the disk is full), or is cancelled as the
  * server leaves. Either is final: failure says why, what is held is dropped, and so is what is
  * taken later. */
-#include "record/record.h"
+#include "record/batch.h"
 
 #include "engine/engine.h"
 #include "goodtalk.h"
@@ -24,14 +24,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-
-/* A buffer that one huge batch has grown beyond this is given back. */
-#define BUFFER_KEPT_BYTES ((size_t)1 << 20)
-
-struct batch {
-    struct bytes bytes;
-    uint64_t last; /* the sequence of its last message; 0: no message */
-};
 
 struct show_recorder {
     struct recorder recorder; /* first: the recorder is what others see */
@@ -53,30 +45,18 @@ static struct show_recorder *show_of(struct recorder *recorder)
     return (struct show_recorder *)(void *)recorder;
 }
 
-static void batch_clear(struct batch *batch)
-{
-    batch->last = 0;
-    if (batch->bytes.capacity > BUFFER_KEPT_BYTES)
-        bytes_free(&batch->bytes);
-    else
-        bytes_clear(&batch->bytes);
-}
-
-static void batch_free(struct batch *batch)
-{
-    batch->last = 0;
-    bytes_free(&batch->bytes);
-}
-
 static int show_take(struct recorder *recorder, const struct message *message)
 {
     struct show_recorder *show = show_of(recorder);
     if (recorder->failure.status != GT_DONE)
         return 0; /* dropped: it will never count as recorded */
-    if (show_message(&show->gathering.bytes, show->format, message) < 0)
-        return -ENOMEM;
-    show->gathering.last = message->sequence;
-    return 0;
+    return batch_take(&show->gathering, show->format, message);
+}
+
+static void show_take_back(struct recorder *recorder)
+{
+    if (recorder->failure.status == GT_DONE)
+        batch_take_back(&show_of(recorder)->gathering);
 }
 
 static void show_fail(struct show_recorder *show, int number)
@@ -197,6 +177,7 @@ static void show_destroy(struct recorder *recorder)
 static const struct recorder_table show_table = {
     .name = "show",
     .take = show_take,
+    .take_back = show_take_back,
     .commit = show_commit,
     .full = show_full,
     .stop = show_stop,

@@ -17,6 +17,7 @@
 #include "serve/answer.h"
 #include "serve/engine_choice.h"
 #include "serve/pass.h"
+#include "serve/recording.h"
 #include "serve/server.h"
 #include "serve/socket.h"
 
@@ -25,9 +26,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* Messages shown but not yet written: when so many bytes wait, a worker's intake pauses. */
-#define SHOW_BOUND_BYTES ((size_t)1024 * 1024)
 
 unsigned crew_size_auto(void)
 {
@@ -40,26 +38,6 @@ unsigned crew_size_auto(void)
 
 /* ---- opening ---- */
 
-/* The recorder that shows messages; NULL without an error when nothing is shown. The first one has
- * the outlet, the others write to it as well. */
-static int make_recorder(gt_server *server, struct engine *engine, bool first, bool alone,
-                         struct recorder **recorder)
-{
-    *recorder = NULL;
-    enum show_format format = (enum show_format)server->settings.show;
-    if (format == SHOW_NONE)
-        return GT_DONE;
-    if (server->outlet.fd < 0 && outlet_open(&server->outlet, 1, &server->error) != GT_DONE)
-        return GT_FAILED;
-    struct outlet outlet = server->outlet;
-    outlet.owned = outlet.owned && first;
-    struct outlet_lock *lock = alone ? NULL : &server->crew.outlet_lock;
-    *recorder = show_recorder_create(engine, outlet, lock, format, SHOW_BOUND_BYTES);
-    if (!*recorder)
-        return error_set(&server->error, GT_FAILED, "cannot show messages: out of memory");
-    return GT_DONE;
-}
-
 /* Open the next worker: on this engine, or on one of its own. */
 static int open_worker(gt_server *server, struct engine *given, bool alone)
 {
@@ -70,7 +48,7 @@ static int open_worker(gt_server *server, struct engine *given, bool alone)
         engine = engine_choose_alike(server, crew->workers[0].engine, &server->error);
     if (!engine)
         return server->error.status;
-    int status = make_recorder(server, engine, given != NULL, alone, &recorder);
+    int status = recording_open(server, engine, crew->size, alone, &recorder);
     if (status != GT_DONE) {
         if (!given)
             engine_destroy(&engine);
@@ -134,7 +112,10 @@ int crew_open(gt_server *server, unsigned size, struct engine *first)
         number = pthread_cond_init(&crew->opened, NULL);
     if (number == 0)
         number = outlet_lock_open(&crew->outlet_lock);
-    int status = number ? error_errno(&server->error, number, "cannot make a lock") : GT_DONE;
+    if (number == 0)
+        number = outlet_lock_open(&crew->log_lock);
+    int status = number ? error_errno(&server->error, number, "cannot make a lock")
+                        : recording_prepare(server);
     for (unsigned i = 0; status == GT_DONE && i < size; i++)
         status = open_worker(server, i == 0 ? first : NULL, size == 1);
     if (status == GT_DONE)
@@ -190,6 +171,7 @@ int crew_pass(struct worker *worker, int64_t wait_ns)
         note_failure(worker, &worker->recorder->failure);
     if (atomic_load(&worker->server->crew.order) != worker->obeyed)
         obey(worker);
+    recording_obey(worker);
     return result;
 }
 
@@ -317,7 +299,9 @@ void crew_free(gt_server *server)
     atomic_store(&crew->countable, 0);
     for (; crew->size > 0; crew->size--)
         free_worker(&crew->workers[crew->size - 1]);
+    recording_close(server);
     outlet_lock_close(&crew->outlet_lock);
+    outlet_lock_close(&crew->log_lock);
     pthread_cond_destroy(&crew->opened);
     pthread_mutex_destroy(&crew->lock);
     free(crew->workers);

@@ -39,6 +39,8 @@ struct crew {
     pthread_cond_t opened;
     enum crew_gate gate;
     struct outlet_lock outlet_lock; /* standard output is one for all */
+    struct outlet_lock log_lock;    /* and so is the log */
+    struct journal *journal;        /* NULL: there is none */
 };
 
 /* One for each CPU that this process may use, at most CREW_MOST. */

@@ -13,6 +13,7 @@
 
 #include "serve/answer.h"
 #include "serve/post.h"
+#include "serve/recording.h"
 #include "serve/server.h"
 
 static void drain_timeout(struct timer *timer, int64_t now_ns);
@@ -139,6 +140,7 @@ static void commit(struct worker *worker)
         recorder_commit(recorder);
         release_recorded(worker);
     }
+    recording_tell(worker);
     if (recorder->failure.status) /* what was taken after the failure, too */
         fail_recording(worker);
 }
@@ -290,6 +292,19 @@ static bool let_go_of_held(struct worker *worker)
     return true;
 }
 
+/* Everything is recorded, for good. What fails at the very end fails the run. */
+static bool recording_finished(struct worker *worker)
+{
+    struct recorder *recorder = worker->recorder;
+    if (!recorder || worker->abandoned || worker->recording_failed)
+        return true;
+    if (recorder->recorded != worker->sequence || !recorder_finish(recorder))
+        return false;
+    if (recorder->failure.status)
+        fail_recording(worker);
+    return true;
+}
+
 static void finish_further(struct worker *worker)
 {
     bool stopped = stop_listeners(worker);
@@ -299,7 +314,7 @@ static void finish_further(struct worker *worker)
         worker->more |= worker->abandoned || !stopped || !list_empty(&worker->ended);
         return;
     }
-    bool let_go = worker_recorded(worker) == worker->sequence;
+    bool let_go = recording_finished(worker);
     if (worker->abandoned || worker->recording_failed)
         let_go = let_go_of_held(worker);
     worker->more |= worker->abandoned;

@@ -12,7 +12,8 @@
 static bool asked_for_something(const gt_server *server)
 {
     return atomic_load(&server->stops) != server->stops_seen ||
-           atomic_load(&server->counters_asked) != server->counters_told;
+           atomic_load(&server->counters_asked) != server->counters_told ||
+           atomic_load(&server->reloads) != server->crew.workers[0].reloads_seen;
 }
 
 static void answer_counters(gt_server *server)

@@ -174,6 +174,15 @@ void gt_stop(gt_server *server)
     wake(server);
 }
 
+int gt_reload(gt_server *server)
+{
+    if (!atomic_load(&server->reloadable))
+        return 0;
+    atomic_fetch_add(&server->reloads, 1);
+    wake(server);
+    return 1;
+}
+
 void gt_tell_counters(gt_server *server)
 {
     atomic_fetch_add(&server->counters_asked, 1);

@@ -46,6 +46,9 @@ struct gt_server {
     struct engine *_Atomic engine; /* worker 0's; owned, until gt_free; gt_stop wakes it */
     atomic_uint stops;             /* how often gt_stop was called */
     unsigned stops_seen;           /* by worker 0's thread */
+    atomic_uint reloads;           /* how often gt_reload was called */
+    atomic_bool reloadable;        /* there is something to reload */
+    atomic_uint recording_wants;   /* workers whose recorder waits for something */
     struct timer timeout;
     atomic_bool want_told; /* that accepting has to pause for want of descriptors or memory */
     bool failed;           /* error holds why */

@@ -8,6 +8,7 @@
 
 #include "base/escape.h"
 #include "base/nearest.h"
+#include "record/journal.h"
 #include "serve/crew.h"
 
 #include <stdint.h>
@@ -57,10 +58,16 @@ static const struct setting_row rows[] = {
      setting_read_size, FIELD(max_message), 1, GIBIBYTE},
     {{"show", 's', SERVER, "FORMAT", "talk", "what standard output gets: talk, raw, json, hex or none"},
      setting_read_show, FIELD(show), 0, 0},
-    {{"log", 0, LATER, "FILE", NULL, "append every message as a JSON line"}, NULL, 0, 0, 0},
-    {{"record", 'd', LATER, "DIR", NULL, "durable journal: replies wait until the message is on disk"},
-     NULL, 0, 0, 0},
-    {{"sync", 0, LATER, "WHEN", NULL, "when the journal is synced"}, NULL, 0, 0, 0},
+    {{"log", 0, SERVER, "FILE", NULL, "append every message as a JSON line; SIGHUP reopens it"},
+     setting_read_path, FIELD(log), 0, 0},
+    {{"record", 'd', SERVER, "DIR", NULL, "durable journal: replies wait until the message is on disk"},
+     setting_read_path, FIELD(record), 0, 0},
+    {{"sync", 0, SERVER, "WHEN", "always", "when the journal is synced: always, every so often (100ms), or never"},
+     setting_read_sync, FIELD(sync_ns), MILLISECOND, LONGEST},
+    {{"segment-size", 0, SERVER, "SIZE", "64MiB", "size of the journal's files"},
+     setting_read_size, FIELD(segment_size), JOURNAL_SEGMENT_LEAST, JOURNAL_SEGMENT_MOST},
+    {{"record-size", 0, SERVER, "SIZE", NULL, "drop the oldest files of a journal that is larger"},
+     setting_read_size, FIELD(record_size), JOURNAL_SEGMENT_LEAST, INT64_MAX},
     {{"timeout", 'w', SERVER, "DURATION", NULL, "end the run after this long; status 3 when not done"},
      setting_read_duration, FIELD(timeout_ns), MILLISECOND, LONGEST},
     {{"idle-timeout", 0, LISTENER, "DURATION", "5min", "close a silent connection; none in a one-shot"},

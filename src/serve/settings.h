@@ -54,7 +54,12 @@ struct settings {
     char *socket_owner;
     char *ready;
     char *engine;
-    int64_t spin_ns; /* 0 or less: not at all */
+    char *log;
+    char *record;         /* the journal's directory */
+    int64_t sync_ns;      /* as the journal has it */
+    int64_t segment_size; /* bytes */
+    int64_t record_size;  /* bytes; 0: no bound */
+    int64_t spin_ns;      /* 0 or less: not at all */
 
     /* What sealing makes of it: replies and greeting have around them what the framing asks for. */
     struct framing framing;

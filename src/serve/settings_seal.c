@@ -16,7 +16,7 @@
 
 #define FILE_BYTES_MAX ((size_t)1 << 30)
 
-#define TEXT_COUNT 8
+#define TEXT_COUNT 10
 
 /* The strings that a set owns. */
 static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
@@ -29,6 +29,8 @@ static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
     texts[5] = &settings->socket_owner;
     texts[6] = &settings->ready;
     texts[7] = &settings->engine;
+    texts[8] = &settings->log;
+    texts[9] = &settings->record;
 }
 
 static int no_memory(struct error *error)

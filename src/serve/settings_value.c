@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "base/units.h"
 #include "guard/ready.h"
+#include "record/journal.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -175,6 +176,20 @@ int setting_read_duration(struct settings *settings, const struct setting_row *r
     return GT_DONE;
 }
 
+int setting_read_sync(struct settings *settings, const struct setting_row *row, const char *value,
+                      struct error *error)
+{
+    int64_t ns;
+    if (strcmp(value, "always") == 0)
+        ns = JOURNAL_SYNC_ALWAYS;
+    else if (strcmp(value, "never") == 0)
+        ns = JOURNAL_SYNC_NEVER;
+    else if (!units_duration(value, &ns) || ns < row->least || ns > row->most)
+        return refuse(row, value, error, "neither always nor never, nor a duration from 1ms on");
+    *number_at(settings, row) = ns;
+    return GT_DONE;
+}
+
 int setting_read_mode(struct settings *settings, const struct setting_row *row, const char *value,
                       struct error *error)
 {
@@ -318,6 +333,14 @@ int setting_read_ready(struct settings *settings, const struct setting_row *row,
 {
     if (ready_check(value, error) != GT_DONE)
         return error_prefix(error, "--ready");
+    return keep_text(text_at(settings, row), value, error);
+}
+
+int setting_read_path(struct settings *settings, const struct setting_row *row, const char *value,
+                      struct error *error)
+{
+    if (!*value)
+        return error_set(error, GT_WRONG, "--%s: needs the name of a file", row->shown.name);
     return keep_text(text_at(settings, row), value, error);
 }
 

@@ -30,6 +30,7 @@ setting_reader setting_read_count;
 setting_reader setting_read_workers; /* a count, or auto: 0 */
 setting_reader setting_read_size;
 setting_reader setting_read_duration;
+setting_reader setting_read_sync; /* a duration, always or never */
 setting_reader setting_read_reply;
 setting_reader setting_read_reply_file;
 setting_reader setting_read_greeting;
@@ -40,5 +41,6 @@ setting_reader setting_read_engine;
 setting_reader setting_read_mode;
 setting_reader setting_read_owner;
 setting_reader setting_read_ready;
+setting_reader setting_read_path;
 
 #endif

@@ -150,6 +150,7 @@ int server_start(gt_server *server, struct engine *engine)
         return GT_FAILED;
     server->begun = true;
     take_goal(server);
+    atomic_store(&server->reloadable, server->settings.log != NULL);
     int status = open_crew(server, engine, simulated);
     server->failed = status != GT_DONE;
     if (status != GT_DONE)

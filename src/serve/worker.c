@@ -33,6 +33,7 @@ int worker_open(struct worker *worker, struct gt_server *server, struct engine *
     pool_init(&worker->stagings, sizeof(struct staging));
     pool_init(&worker->exchanges, sizeof(struct exchange));
     if (recorder) {
+        worker->sequence = worker->published = worker->committed = recorder->recorded;
         recorder->changed = recorder_has_changed;
         recorder->owner = worker;
     }

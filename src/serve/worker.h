@@ -51,6 +51,7 @@ struct worker {
     bool intake_paused;        /* room is lacking: no messages are taken */
     bool reading_paused;       /* and it stayed so: nothing is read either */
     bool recording_failed;     /* the recorder's failure has been dealt with */
+    bool recording_wants;      /* the recorder waits for something: told */
     bool more;                 /* something is left to do without waiting */
     bool reply_lost;           /* in a one-shot: the reply could not be delivered */
     bool abandoned;            /* everything was given up */
@@ -74,7 +75,7 @@ struct worker {
     unsigned exchange_count;   /* datagrams whose reply has not left */
     size_t memory_bytes;       /* unfinished messages and waiting replies */
     size_t memory_granted;     /* how much of max-memory it may use without asking */
-    uint64_t sequence;         /* of the last message taken */
+    uint64_t sequence;         /* of the last message taken; at first where its journal stands */
     uint64_t published;        /* of the last one that the counters have as recorded */
     uint64_t arrived;          /* connections and datagrams, ever */
     uint64_t arrived_before;   /* draining: when the last pass ended */
@@ -86,7 +87,8 @@ struct worker {
     struct gt_turn *at_hand; /* a turn for the next message: most are done with it at once */
     struct mailbox mailbox;
     struct timer drain_timer;
-    unsigned obeyed;      /* the crew's last order that it has followed */
+    unsigned obeyed; /* the crew's last order that it has followed */
+    unsigned reloads_seen;
     struct error failure; /* what went wrong, whole once failed is set */
     atomic_bool failed;
     pthread_t thread;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
@@ -20,6 +21,7 @@ static volatile sig_atomic_t last_signal;
 static volatile sig_atomic_t seen;
 
 static void stop(int number);
+static void hang_up(int number);
 
 /* What was ignored at the start stays ignored. */
 static void restore_defaults(void)
@@ -27,7 +29,7 @@ static void restore_defaults(void)
     for (size_t i = 0; i < STOPPING_COUNT; i++) {
         struct sigaction action = {.sa_handler = SIG_DFL};
         sigaction(stopping[i], NULL, &action);
-        if (action.sa_handler == stop)
+        if (action.sa_handler == stop || action.sa_handler == hang_up)
             signal(stopping[i], SIG_DFL);
     }
 }
@@ -50,6 +52,16 @@ static void count(int number)
     (void)number;
     if (signalled_server)
         gt_tell_counters(signalled_server);
+    errno = error;
+}
+
+/* A server that has something to reload does so; all others stop. */
+static void hang_up(int number)
+{
+    int error = errno;
+    bool reloads = signalled_server && seen == 0 && gt_reload(signalled_server);
+    if (!reloads)
+        stop(number);
     errno = error;
 }
 
@@ -85,6 +97,7 @@ void signals_catch(gt_server *server)
 {
     signalled_server = server;
     signals_catch_stops(stop_server, server);
+    catch_signal(SIGHUP, hang_up);
     catch_signal(SIGUSR1, count);
 }
 

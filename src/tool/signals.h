@@ -1,7 +1,8 @@
 /* signals.h: what the program does with signals.
  *
- * SIGUSR1 has the counters said. SIGINT, SIGTERM and SIGHUP stop the server: the first lets it
- * finish what is in hand, the second makes it leave at once, a third ends the process. What was
+ * SIGUSR1 has the counters said. SIGHUP has the log reopened, where there is one. SIGINT, SIGTERM
+ * and SIGHUP without a log stop the server: the first lets it finish what is in hand, the second
+ * makes it leave at once, a third ends the process. What was
  * ignored when the program started stays ignored (nohup, background jobs). SIGPIPE is ignored: a
  * reader that went is an error like others.
  */

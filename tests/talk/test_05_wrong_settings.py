@@ -9,7 +9,7 @@ BUILT = """keep count connections reply reply-file echo silent greeting greeting
     pause max-message show timeout idle-timeout message-timeout write-timeout drain-timeout
     max-connections max-memory backlog socket-mode socket-owner udp-amplification ready workers engine spin
     verbose quiet log-format help version""".split()
-LATER = """exec exec-connection talk log record sync max-per-source max-rate
+LATER = """exec exec-connection talk record sync max-per-source max-rate
     tls-cert tls-key tls-ca tls-alpn proxy allow deny user chroot
     sandbox""".split()
 

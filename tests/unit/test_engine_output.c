@@ -257,6 +257,60 @@ static void writes_a_file(struct world *world)
     free(said);
 }
 
+static void write_at(struct side *side, uint64_t offset, const char *text)
+{
+    side->write.offset = offset;
+    side_write(side, WRITE_AT, text, strlen(text));
+    UNTIL(side->world, !side->sending);
+    assert_int_equal(side->sent, strlen(text));
+}
+
+static void writes_at_offsets(struct world *world)
+{
+    struct side side;
+    char content[32];
+    side_init(&side, world, world->table->file(world));
+    write_at(&side, 6, "there?");
+    write_at(&side, 0, "Who ");
+    write_at(&side, 4, "is");
+    assert_int_equal(world->table->file_content(world, side.fd, content, sizeof content), 12);
+    assert_memory_equal(content, "Who isthere?", 12);
+    side_close(&side);
+}
+
+static void syncs_apart(struct world *world)
+{
+    struct side side;
+    side_init(&side, world, world->table->file(world));
+    side.sync.apart = true;
+    for (int i = 0; i < 3; i++) {
+        side_write(&side, WRITE_FILE, "kept", 4);
+        UNTIL(world, !side.sending);
+        side_sync(&side);
+        assert_true(side.syncing);
+        UNTIL(world, !side.syncing);
+        assert_int_equal(side.synced, 0);
+        assert_true(side.sync.took_ns >= 0);
+    }
+    side_close(&side);
+}
+
+/* It may have been quicker; but it ends, and its end is told. */
+static void cancels_a_sync(struct world *world)
+{
+    struct side side;
+    side_init(&side, world, world->table->file(world));
+    side.sync.apart = true;
+    for (int i = 0; i < 10; i++) {
+        side_sync(&side);
+        side_cancel(&side, &side.sync.op);
+        side_cancel(&side, &side.sync.op);
+        UNTIL(world, !side.syncing);
+        assert_true(side.synced == 0 || side.synced == -ECANCELED);
+    }
+    side_close(&side);
+}
+
 static void writes_to_a_full_file(struct world *world)
 {
     struct side side;
@@ -338,6 +392,9 @@ static const struct contract contracts[] = {
     CONTRACT(counts_the_unacknowledged),
     CONTRACT(tells_of_a_failed_connection),
     CONTRACT(writes_a_file),
+    CONTRACT(writes_at_offsets),
+    CONTRACT(syncs_apart),
+    CONTRACT(cancels_a_sync),
     CONTRACT(writes_to_a_full_file),
     CONTRACT(writes_to_a_slow_stream),
     CONTRACT(writes_to_a_stream_nobody_reads),

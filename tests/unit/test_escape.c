@@ -199,9 +199,26 @@ static void what_means_nothing_is_pointed_at(void **state)
     }
 }
 
+/* Every byte at every place of a stretch of every length. */
+static void test_what_json_has_as_it_is(void **state)
+{
+    (void)state;
+    assert_true(escape_json_plain(slice_of(NULL, 0)));
+    for (size_t size = 1; size <= 20; size++)
+        for (size_t at = 0; at < size; at++)
+            for (unsigned byte = 0; byte < 256; byte++) {
+                uint8_t text[20];
+                memset(text, 'x', sizeof text);
+                text[at] = (uint8_t)byte;
+                bool plain = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+                assert_int_equal(escape_json_plain(slice_of(text, size)), plain);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_json_has_as_it_is),
         cmocka_unit_test(what_people_write_passes),
         cmocka_unit_test(controls_are_escaped),
         cmocka_unit_test(what_turns_text_around_is_escaped),

@@ -1,5 +1,5 @@
 /* Messages as standard output shows them, format by format. */
-#include "record/record.h"
+#include "record/json_line.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -120,6 +120,37 @@ static void test_json_names_foreign_listeners_safely(void **state)
     const char *text = (const char *)bytes_slice(&shown).data;
     assert_non_null(strstr(text, "\"listener\":\"unix:/run/a\\\"b\",\"peer\""));
     bytes_free(&shown);
+}
+
+/* What was worked out for one message must not show in the next that differs in it. */
+static void test_json_lines_after_each_other(void **state)
+{
+    struct envelope envelope = {0};
+    struct bytes shown = {0};
+    struct message base = message_of("hello", 5, 5);
+    struct peer unix_peer = {.kind = PEER_UNIX};
+    struct peer port = *base.peer, address = *base.peer;
+    (void)state;
+    port.port++;
+    address.address[3]++;
+    struct message list[] = {base, base, base, base, base, base, base, base};
+    list[1].sequence = UINT64_MAX;
+    list[2].time_us += 1;
+    list[3].peer = &port;
+    list[4].peer = &address;
+    list[5].peer = &unix_peer;
+    list[6].listener = "udp:[::]:9";
+    list[7].body = slice_of(NULL, 0);
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        struct bytes alone = {0};
+        bytes_clear(&shown);
+        assert_int_equal(json_line(&shown, &envelope, &list[i]), 0);
+        assert_int_equal(show_message(&alone, SHOW_JSON, &list[i]), 0);
+        assert_true(slice_equal(bytes_slice(&shown), bytes_slice(&alone)));
+        bytes_free(&alone);
+    }
+    bytes_free(&shown);
+    envelope_free(&envelope);
 }
 
 static void test_none_shows_nothing(void **state)
@@ -245,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_raw_is_what_came),
         cmocka_unit_test(test_json_is_one_line),
         cmocka_unit_test(test_json_names_foreign_listeners_safely),
+        cmocka_unit_test(test_json_lines_after_each_other),
         cmocka_unit_test(test_none_shows_nothing),
         cmocka_unit_test(test_hex_is_as_hexdump),
         cmocka_unit_test(test_hex_against_the_real_hexdump),
