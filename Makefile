@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 ARGS   ?=
 PYTHON ?= /usr/bin/python3
 
-.PHONY: all build run test test-all asan soak soak-fuzz soak-storm tidy bench format install clean
+.PHONY: all build run test test-all asan soak soak-fuzz soak-memory soak-storm tidy bench format install clean
 
 all: build
 
@@ -23,7 +23,7 @@ $(BUILD)/build.ninja:
 run: build
 	@exec $(BUILD)/goodtalk $(ARGS)
 
-test test-all asan soak soak-fuzz soak-storm tidy:
+test test-all asan soak soak-fuzz soak-memory soak-storm tidy:
 	@tools/install-packages $@
 	@$(PYTHON) tools/run-tests $@
 

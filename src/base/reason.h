@@ -14,6 +14,7 @@
     REASON(DRAINED, "drained", false, "the server is stopping")                                    \
     REASON(GAVE_WAY, "gave-way", false,                                                            \
            "made room at max-connections without having said anything")                            \
+    REASON(PER_SOURCE, "per-source", true, "one more than max-per-source allows its source")       \
     REASON(RESET, "reset", false, "the peer reset the connection")                                 \
     REASON(UNDELIVERED, "undelivered", true, "the peer went before its reply arrived")             \
     REASON(TOO_LONG, "too-long", true, "a message over max-message")                               \

@@ -125,6 +125,25 @@ bool units_duration(const char *text, int64_t *ns)
     return true;
 }
 
+/* One in less than this would be counted too coarsely. */
+#define INTERVAL_LEAST 100
+
+bool units_rate(const char *text, int64_t *interval_ns)
+{
+    static const struct unit periods[] = {
+        {"", SECOND}, {"/s", SECOND}, {"/min", 60 * SECOND}, {"/h", 3600 * SECOND}, {NULL, 0}};
+    int64_t number;
+    if (!read_digits(&text, &number))
+        return false;
+    const struct unit *period = periods;
+    while (period->name && strcmp(period->name, text) != 0)
+        period++;
+    if (!period->name || number > period->factor / INTERVAL_LEAST)
+        return false;
+    *interval_ns = number > 0 ? period->factor / number : 0;
+    return true;
+}
+
 char *units_size_words(char *to, size_t size, int64_t bytes)
 {
     static const char *const names[] = {"KiB", "MiB", "GiB", "TiB"};

@@ -19,6 +19,10 @@ bool units_duration(const char *text, int64_t *ns);
 /* A decimal number from 0 to maximum: digits only. */
 bool units_count(const char *text, int64_t maximum, int64_t *count);
 
+/* "100/s", "30/min", "1/h", or "100", which is a second's: how long one takes on average, in ns;
+ * "0" is 0. False when it is not a rate, or more than 10,000,000 in a second. */
+bool units_rate(const char *text, int64_t *interval_ns);
+
 /* "64 KiB", "1.5 MiB", "12 bytes": for people. Returns to. */
 char *units_size_words(char *to, size_t size, int64_t bytes);
 

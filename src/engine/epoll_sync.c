@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 struct syncer {
@@ -25,11 +26,18 @@ struct syncer {
     bool leaving;
 };
 
+static int64_t clock_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 static int sync_now(struct sync_op *op)
 {
-    int64_t start_ns = epoll_clock_ns();
+    int64_t start_ns = clock_ns();
     int result = fdatasync(op->op.fd) ? -errno : 0;
-    op->took_ns = epoll_clock_ns() - start_ns;
+    op->took_ns = clock_ns() - start_ns;
     return result;
 }
 
@@ -54,7 +62,7 @@ static void carry_out(struct syncer *syncer, struct op *op)
     syncer->running = NULL;
     list_append(&syncer->over, &op->link);
     pthread_cond_broadcast(&syncer->ended);
-    engine_wake(syncer->engine);
+    syncer->engine->table->wake(syncer->engine);
 }
 
 static void *sync_apart(void *context)

@@ -180,6 +180,7 @@ struct engine *engine_sim_create(uint64_t seed)
     sim->faults = sim_faults_none();
     sim->world = sim_mix(seed + 1);
     sim->own = sim_mix(~seed);
+    sim->from = (struct peer){.kind = PEER_IPV4, .address = {127, 0, 0, 1}};
     sim->next_port = 40000;
     list_init(&sim->due);
     list_init(&sim->tries);

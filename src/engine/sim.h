@@ -122,6 +122,10 @@ struct sim_client;
 /* Connect: the client may send at once. The listener may be closed by now: it is refused, later. */
 struct sim_client *sim_connect(struct engine *engine, int listener);
 
+/* From which address (of enum peer_kind; their ports are their own) clients connect from now on:
+ * 127.0.0.1 until it is said. */
+void sim_come_from(struct engine *engine, struct peer from);
+
 /* The same to a listener of packets (SOCK_SEQPACKET): what is sent in one go is one packet, an
  * empty one the end of the stream, and one read takes one packet: what is asked too little for is
  * lost. The server must receive with OP_PACKETS; what it sends in one go is one packet. */

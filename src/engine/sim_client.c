@@ -41,10 +41,14 @@ struct sim_client *client_make(struct sim *sim, bool packets)
 
 static struct peer client_peer(struct sim *sim)
 {
-    struct peer peer = {.kind = PEER_IPV4, .port = sim->next_port++};
-    peer.address[0] = 127;
-    peer.address[3] = 1;
+    struct peer peer = sim->from;
+    peer.port = sim->next_port++;
     return peer;
+}
+
+void sim_come_from(struct engine *engine, struct peer from)
+{
+    sim_of(engine)->from = from;
 }
 
 static struct sim_client *connect_to(struct engine *engine, int listener, bool packets)

@@ -79,6 +79,7 @@ struct sim {
     size_t descriptor_room;
     struct list clients; /* every client there ever was */
     struct list met;     /* clients that the engine's sockets connected to, not yet told of */
+    struct peer from;    /* where clients connect from */
     uint16_t next_port;
 };
 

@@ -36,7 +36,7 @@ struct journal {
     size_t room_capacity;
 };
 
-/* Tell it. */
+/* Tell whoever opened it. */
 void journal_say(const struct journal *journal, bool warning, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -114,10 +114,11 @@ static void fail(struct journal_recorder *own, int number, const char *what)
         journal_batch_free(&own->writing);
 }
 
-/* What can be waited for: room; and descriptors, of which somebody may have taken ours. */
+/* What can be waited for: room; memory; and descriptors, of which somebody may have taken ours. */
 static bool passes(int number)
 {
-    return number == ENOSPC || number == EDQUOT || number == EMFILE || number == ENFILE;
+    return number == ENOSPC || number == EDQUOT || number == ENOMEM || number == EMFILE ||
+           number == ENFILE;
 }
 
 static void fail_or_wait(struct journal_recorder *own, int number, const char *what)
@@ -215,7 +216,7 @@ static void note_room(struct journal_recorder *own, uint64_t bytes)
     int result = journal_room_note(own->journal, &room);
     if (result == 0)
         result = journal_room_keep(own->journal);
-    if (result < 0)
+    if (result < 0 && result != -ENOMEM) /* then it is noted when it is closed */
         fail(own, -result, "keep within --record-size");
 }
 

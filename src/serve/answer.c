@@ -7,7 +7,8 @@
  *
  * A reply that comes later finds its turn in the output, and is copied into memory of the turn. One
  * from another thread is copied by that thread and left in the worker's mailbox. Where memory is
- * out for a copy, the connection is lost, so that no peer gets half a reply. */
+ * out for a copy, the connection is lost, so that no peer gets half a reply; a datagram's reply is
+ * dropped and told. */
 #include "serve/answer.h"
 
 #include "serve/connection.h"
@@ -187,6 +188,16 @@ static void fill(struct gt_turn *turn, struct bytes *owned)
     replied(turn);
 }
 
+/* Its reply cannot be made. */
+static void fail_turn(struct gt_turn *turn, int number)
+{
+    struct exchange *exchange = turn->exchange;
+    if (turn->connection)
+        fail(turn->connection, number);
+    if (exchange)
+        exchange->failure = number;
+}
+
 /* There is no reply. */
 static void fill_none(struct gt_turn *turn)
 {
@@ -229,8 +240,7 @@ static int fill_copy(struct gt_turn *turn, struct slice reply)
         fill(turn, &copy);
         return 0;
     }
-    if (turn->connection)
-        fail(turn->connection, result);
+    fail_turn(turn, result);
     fill_none(turn);
     return result;
 }
@@ -335,8 +345,8 @@ static void open_letter(struct gt_turn *turn)
     struct bytes letter = turn->letter;
     turn->letter = (struct bytes){0};
     turn->mailed = false;
-    if (turn->letter_lost && turn->connection)
-        fail(turn->connection, -ENOMEM);
+    if (turn->letter_lost)
+        fail_turn(turn, -ENOMEM);
     if (turn->letter_given && !turn->letter_lost)
         fill_copy(turn, bytes_slice(&letter));
     else

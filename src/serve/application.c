@@ -45,9 +45,14 @@ void *gt_connection_data(const gt_connection *connection)
 void gt_connection_close(gt_connection *handle)
 {
     struct connection *connection = connection_of(handle);
+    struct worker *worker = worker_of(connection);
     connection_close(connection, REASON_REPLIED);
-    if (connection->state != CONNECTION_ENDED && output_need(connection))
-        worker_mark_dirty(worker_of(connection), connection->output);
+    if (connection->state == CONNECTION_ENDED)
+        return;
+    if (output_need(connection))
+        worker_mark_dirty(worker, connection->output);
+    else /* memory is out, and a timer needs none */
+        engine_timer_set(worker->engine, &connection->timer, worker->engine->now_ns);
 }
 
 /* ---- who it is ---- */

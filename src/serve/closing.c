@@ -30,8 +30,12 @@ static bool is_certain(const struct connection *connection)
 void closing_begin(struct connection *connection)
 {
     struct engine *engine = worker_of(connection)->engine;
-    if (is_certain(connection) || !output_need(connection)) {
+    if (is_certain(connection)) {
         connection_end(connection, connection->reason);
+        return;
+    }
+    if (!output_need(connection)) { /* nobody will see whether its reply arrives */
+        connection_end(connection, connection->spoken ? REASON_NO_MEMORY : connection->reason);
         return;
     }
     if (engine_shutdown(engine, connection->fd) < 0) {

@@ -9,6 +9,7 @@
 #include "serve/connection.h"
 
 #include "serve/server.h"
+#include "serve/sources.h"
 
 #include <errno.h>
 
@@ -23,13 +24,20 @@ static void greet(struct connection *connection)
         connection_doom(connection, REASON_NO_MEMORY);
 }
 
-struct connection *connection_open(struct listener *listener, int fd, const struct peer *peer)
+/* Whatever it has taken over is given back. */
+static void refuse(struct worker *worker, struct newcomer newcomer)
+{
+    engine_close(worker->engine, newcomer.fd, false);
+    sources_leave(worker->limits->sources, &newcomer.source, worker->engine->now_ns);
+    worker_give_place(worker);
+}
+
+struct connection *connection_open(struct listener *listener, const struct newcomer *newcomer)
 {
     struct worker *worker = listener->worker;
     struct connection *connection = pool_take(&worker->connections);
     if (!connection) {
-        engine_close(worker->engine, fd, false);
-        worker_give_place(worker);
+        refuse(worker, *newcomer);
         return NULL;
     }
     memset(connection, 0, sizeof *connection);
@@ -40,15 +48,18 @@ struct connection *connection_open(struct listener *listener, int fd, const stru
     connection->packets = listener->socket.type == SOCK_SEQPACKET;
     connection->receive.op.flags = connection->packets ? OP_PACKETS : 0;
     connection->timer.fire = timer_fired;
-    connection->peer = *peer;
-    connection->fd = fd;
+    connection->peer = newcomer->peer;
+    connection->source = newcomer->source;
+    connection->singly = connection->settings->close ||
+                         (connection->source && sources_rated(worker->limits->sources));
+    connection->fd = newcomer->fd;
     connection->active_ns = worker->engine->now_ns;
     list_append(&worker->fresh, &connection->link);
     worker->connection_count++;
     counters_add(worker->counters, COUNTER_CONNECTIONS, 1);
     counters_add(worker->counters, COUNTER_CONNECTIONS_OPEN, 1);
     tell(worker->server, GT_EVENT_CONNECTED, GT_DETAIL,
-         (struct event_origin){.peer = peer, .listener = listener}, "connected");
+         (struct event_origin){.peer = &connection->peer, .listener = listener}, "connected");
     tell_opened(connection);
     greet(connection);
     advance(connection, slice_of(NULL, 0));
@@ -161,14 +172,17 @@ static void receive_end(struct connection *connection)
 }
 
 /* The connection failed. What it means depends on whether it still had something to get: also what
- * a send met first, which is told when the connection goes on. */
-static void receive_failed(struct connection *connection)
+ * a send met first, which is told when the connection goes on. Where memory is out it is not the
+ * peer who went. */
+static void receive_failed(struct connection *connection, int64_t failure)
 {
     const struct output *output = connection->output;
     bool owed = !output_empty(output) || (output && output->failure);
     enum reason reason = REASON_RESET;
     if (connection->state == CONNECTION_LINGERING && connection->started_ns)
         reason = connection->reason;
+    else if (failure == -ENOMEM)
+        reason = REASON_NO_MEMORY;
     else if (connection->state == CONNECTION_LINGERING || owed)
         reason = REASON_UNDELIVERED;
     connection_end(connection, reason);
@@ -186,7 +200,7 @@ static void receive_done(struct op *op, int64_t result)
     else if (result == -ECANCELED)
         connection_update_reading(connection);
     else
-        receive_failed(connection);
+        receive_failed(connection, result);
 }
 
 static void timer_fired(struct timer *timer, int64_t now_ns)

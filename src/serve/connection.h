@@ -19,6 +19,7 @@
 
 struct listener;
 struct output;
+struct source;
 struct worker;
 
 enum connection_state {
@@ -39,14 +40,18 @@ struct connection {
     const struct framing *framing; /* what it speaks: its settings', until it changes */
     struct frame frame;            /* where its framing is in the input */
     struct peer peer;
-    void *data;        /* the application's own */
-    int64_t active_ns; /* when bytes last came or left */
-    int64_t
-        started_ns; /* when the unfinished message began; LINGERING: when all was acknowledged */
+    struct source *source; /* NULL: no limit by source is set, or it has none */
+    void *data;            /* the application's own */
+    int64_t active_ns;     /* when bytes last came or left */
+    int64_t started_ns;    /* when the unfinished message began, or, paid for, may be taken;
+                              LINGERING: when all was acknowledged */
     int32_t fd;
-    uint8_t state;          /* enum connection_state */
-    uint8_t reason;         /* enum reason: why it is closing or ended */
-    uint8_t doom;           /* enum reason: why it must end when it goes on next, or none */
+    uint8_t reason; /* enum reason: why it is closing or ended */
+    /* What is looked at after each message, together. */
+    uint8_t state : 2;      /* enum connection_state */
+    uint8_t doom : 6;       /* enum reason: why it must end when it goes on next, or none */
+    bool singly : 1;        /* something follows from each message it completes (intake.c) */
+    bool paid : 1;          /* max-rate: its next message is paid for, from started_ns on */
     bool end_of_stream : 1; /* the peer has shut down its side */
     bool finished : 1;      /* end_of_stream, and its last message is taken */
     bool proven : 1;        /* has completed a message */
@@ -57,9 +62,16 @@ struct connection {
     bool last_try : 1;      /* its pause has passed; one more receive is being tried */
 };
 
-/* A new connection on fd, which it takes over together with a place (worker_take_place): NULL when
- * memory is out (fd is closed and the place given back then). */
-struct connection *connection_open(struct listener *listener, int fd, const struct peer *peer);
+/* Somebody who has been accepted. */
+struct newcomer {
+    int fd;
+    struct peer peer;
+    struct source *source; /* that it was counted in, or NULL */
+};
+
+/* A new connection, which takes over the descriptor, the place in its source and a place for itself
+ * (worker_take_place): NULL when memory is out (all are given back then). */
+struct connection *connection_open(struct listener *listener, const struct newcomer *newcomer);
 
 /* Do all that can be done now: take messages, send what may leave, read on, close. Whatever changes
  * for a connection (input, a reply, a message recorded, room in the recorder) ends in this call. */
@@ -102,6 +114,20 @@ void intake_take(struct connection *connection, struct slice received, enum fram
 
 /* Whether its messages may be taken now. */
 bool intake_open(const struct connection *connection);
+
+/* ---- paying.c ---- */
+
+/* Pay for its next message where there is a rate: whether that may be taken now. */
+bool paying_for_next(struct connection *connection);
+
+/* Whether its next message, though paid for, waits to be due: until started_ns. */
+bool paying_waits(const struct connection *connection);
+
+/* Its next message begins now, or when what was paid for it is due. */
+void paying_begin(struct connection *connection);
+
+/* What it has paid for will not be taken. */
+void paying_refund(struct connection *connection);
 
 /* ---- deadlines.c ---- */
 

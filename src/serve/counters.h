@@ -14,11 +14,12 @@
 #define COUNTERS(COUNTER)                                                                          \
     COUNTER(CONNECTIONS, "connections") /* accepted */                                             \
     COUNTER(CONNECTIONS_OPEN, "connections-open")                                                  \
-    COUNTER(DATAGRAMS, "datagrams")                 /* received */                                 \
-    COUNTER(DATAGRAMS_REFUSED, "datagrams-refused") /* framing errors */                           \
-    COUNTER(MESSAGES, "messages")                   /* recorded */                                 \
-    COUNTER(REPLIES, "replies")                     /* handed to the system */                     \
-    COUNTER(REPLIES_DROPPED, "replies-dropped")     /* to datagrams: undeliverable or too long */  \
+    COUNTER(DATAGRAMS, "datagrams")                     /* received */                             \
+    COUNTER(DATAGRAMS_REFUSED, "datagrams-refused")     /* framing errors */                       \
+    COUNTER(DATAGRAMS_OVER_RATE, "datagrams-over-rate") /* over max-rate: not taken */             \
+    COUNTER(MESSAGES, "messages")                       /* recorded */                             \
+    COUNTER(REPLIES, "replies")                         /* handed to the system */                 \
+    COUNTER(REPLIES_DROPPED, "replies-dropped") /* to datagrams: undeliverable or too long */      \
     COUNTER(BYTES_RECEIVED, "bytes-received")                                                      \
     COUNTER(BYTES_SENT, "bytes-sent")
 

@@ -4,6 +4,7 @@
  * it fires, finds nothing due, and is set again. So a busy connection touches no timer at all.
  *
  *     message-timeout   an unfinished message, from its first byte, while we read
+ *     max-rate          a message that is paid for and not yet due
  *     pause             in a framing that takes pauses: silence, while we read
  *     idle-timeout      nothing unfinished, nothing due: since bytes last came or left
  *     write-timeout     a send under way of which nothing is acknowledged */
@@ -81,12 +82,21 @@ static int64_t next_write_look(const struct connection *connection)
     return (now_of(connection) + interval) / grain * grain + grain;
 }
 
+/* When its next message may be taken: in whole milliseconds, so that where many are due they are
+ * taken together. */
+static int64_t due_time(const struct connection *connection)
+{
+    return (connection->started_ns / 1000000 + 1) * 1000000;
+}
+
 static int64_t next_deadline(const struct connection *connection)
 {
     int64_t next = next_write_look(connection);
     if (connection->state != CONNECTION_OPEN)
         return next;
-    if (in_message(connection))
+    if (connection->paid && paying_waits(connection))
+        next = earlier(next, due_time(connection));
+    else if (in_message(connection))
         next = earlier(next, earlier(message_deadline(connection), pause_deadline(connection)));
     else if (!connection->output && connection->input.size == 0)
         next = earlier(next, idle_deadline(connection));

@@ -5,6 +5,7 @@
  * operations, and is then reaped at the end of a pass. So whoever holds a connection during a pass
  * may look at its state. */
 #include "serve/server.h"
+#include "serve/sources.h"
 
 void connection_drop_input(struct connection *connection)
 {
@@ -39,10 +40,18 @@ static void tell_end(struct connection *connection)
          row->text);
 }
 
+/* Whoever ends in peace, or at the end of a drain, is not asked. */
 static bool lost_its_reply(const struct connection *connection)
 {
-    return connection->proven &&
-           (connection->reason == REASON_UNDELIVERED || connection->reason == REASON_WRITE_TIMEOUT);
+    switch (connection->reason) {
+    case REASON_UNDELIVERED:
+    case REASON_WRITE_TIMEOUT:
+    case REASON_MEMORY:
+    case REASON_NO_MEMORY:
+        return connection->proven;
+    default:
+        return false;
+    }
 }
 
 void connection_end(struct connection *connection, enum reason reason)
@@ -63,6 +72,8 @@ void connection_end(struct connection *connection, enum reason reason)
     worker->connection_count--;
     counters_add(worker->counters, COUNTER_CONNECTIONS_OPEN, (uint64_t)-1);
     counters_add(worker->counters, COUNTER_ENDED + reason, 1);
+    paying_refund(connection);
+    sources_leave(worker->limits->sources, &connection->source, worker->engine->now_ns);
     worker_give_place(worker);
     worker->ended_count++;
     worker->reply_lost |= lost_its_reply(connection);

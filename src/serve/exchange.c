@@ -2,8 +2,9 @@
  *
  * A reply is dropped, counted and told: when its sender has no name to send to (a Unix socket that
  * was not bound), when it is over udp-amplification times its request (who forges a sender's
- * address must not be able to make this server flood him: RFC 9000 section 8.1), and when the
- * system refuses it. In a one-shot that is a reply that could not be delivered. */
+ * address must not be able to make this server flood him: RFC 9000 section 8.1), when memory is out
+ * for it, and when the system refuses it. In a one-shot that is a reply that could not be
+ * delivered. */
 #include "serve/exchange.h"
 
 #include "serve/post.h"
@@ -115,23 +116,6 @@ static bool amplifies(const struct exchange *exchange)
            (exchange->request_bytes + headers) * (size_t)times;
 }
 
-void exchange_settle(struct exchange *exchange)
-{
-    if (exchange->turn->state != TURN_READY)
-        return;
-    if (!exchange->answered) {
-        end_with(exchange, TURN_SENT);
-    } else if (exchange->reply.place.size == 0) {
-        drop(exchange, "its sender has no name to reply to; a socket that is bound has one");
-    } else if (amplifies(exchange)) {
-        drop(exchange, "it is over --udp-amplification times its request");
-    } else {
-        list_remove(&exchange->link);
-        list_append(&exchange->post->ready, &exchange->link);
-        worker_mark_post(worker_of_exchange(exchange), exchange->post);
-    }
-}
-
 void exchange_sent(struct exchange *exchange, int status)
 {
     char words[128];
@@ -143,4 +127,23 @@ void exchange_sent(struct exchange *exchange, int status)
     counters_add(worker->counters, COUNTER_REPLIES, 1);
     counters_add(worker->counters, COUNTER_BYTES_SENT, exchange->reply.bytes.size);
     end_with(exchange, TURN_SENT);
+}
+
+void exchange_settle(struct exchange *exchange)
+{
+    if (exchange->turn->state != TURN_READY)
+        return;
+    if (exchange->failure) {
+        exchange_sent(exchange, exchange->failure);
+    } else if (!exchange->answered) {
+        end_with(exchange, TURN_SENT);
+    } else if (exchange->reply.place.size == 0) {
+        drop(exchange, "its sender has no name to reply to; a socket that is bound has one");
+    } else if (amplifies(exchange)) {
+        drop(exchange, "it is over --udp-amplification times its request");
+    } else {
+        list_remove(&exchange->link);
+        list_append(&exchange->post->ready, &exchange->link);
+        worker_mark_post(worker_of_exchange(exchange), exchange->post);
+    }
 }

@@ -21,6 +21,7 @@ struct exchange {
     struct bytes owned;    /* the reply's memory, empty when it is shared */
     size_t request_bytes;
     bool answered; /* there is a reply, maybe an empty one */
+    int failure;   /* why there is none though there should be (-errno), or 0 */
 };
 
 /* A new exchange for a datagram received, with its turn: NULL when memory is out. */

@@ -6,7 +6,10 @@
  *
  * Taking stops when the recorder, the output or the memory is full, when the goal is reached, when
  * the framing finds an error, or when the connection closes after its reply. In the first two cases
- * the rest waits and the connection reads no more. */
+ * the rest waits and the connection reads no more.
+ *
+ * Where there is a rate a message is paid for before it is looked for (paying.c), if there is
+ * anything to look in: what waits to be due waits like the rest. */
 #include "base/attributes.h"
 #include "serve/answer.h"
 #include "serve/connection.h"
@@ -20,7 +23,23 @@ bool intake_open(const struct connection *connection)
         return false;
     if (worker->intake_paused || output_full(connection->output) || goal_reached(goal))
         return false;
+    if (connection->paid && paying_waits(connection))
+        return false;
     return goal->connections == 0 || connection->heard;
+}
+
+static inline bool may_take(struct connection *connection)
+{
+    return !connection->singly || paying_for_next(connection);
+}
+
+/* A message of one who is not plain was taken: whether there may be another in what is left. */
+SELDOM static bool follow_up(struct connection *connection, size_t left)
+{
+    connection->paid = false;
+    if (connection->state != CONNECTION_OPEN || connection->doom != REASON_NONE)
+        return false;
+    return !connection->settings->close && (left == 0 || may_take(connection));
 }
 
 /* Whoever completes a message is safe from giving way to others. */
@@ -52,21 +71,22 @@ static inline bool take(struct connection *connection, struct worker *worker,
     return true;
 }
 
-/* A message was taken: whether there may be another at once. Of what intake_open asks for this is
- * what taking one can have changed. */
-static inline bool goes_on(const struct connection *connection, struct worker *worker)
+/* A message was taken: whether there may be another at once, in what is left. Of what intake_open
+ * asks for this is what taking one can have changed. */
+static inline bool goes_on(struct connection *connection, struct worker *worker, size_t left)
 {
     if (worker_lacks_room(worker))
         worker_pause_intake(worker);
-    return connection->state == CONNECTION_OPEN && connection->doom == REASON_NONE &&
-           !worker->intake_paused && !connection->settings->close &&
+    bool plain = connection->state == CONNECTION_OPEN && connection->doom == REASON_NONE &&
+                 !connection->singly;
+    return (plain || follow_up(connection, left)) && !worker->intake_paused &&
            !output_full(connection->output) && !goal_reached(&worker->server->goal);
 }
 
 /* What the first message taken changes, or the last. */
 static void note_taken(struct connection *connection)
 {
-    connection->started_ns = worker_of(connection)->engine->now_ns;
+    paying_begin(connection);
     if (!connection->proven)
         prove(connection);
     if (connection->settings->close)
@@ -119,7 +139,7 @@ static size_t take_some(struct connection *connection, struct slice input, enum 
             break;
         if (event == FRAME_PAUSE)
             event = FRAME_BYTES;
-    } while (goes_on(connection, worker) && (rest.size > 0 || event != FRAME_BYTES));
+    } while (goes_on(connection, worker, rest.size) && (rest.size > 0 || event != FRAME_BYTES));
     if (message.sequence)
         note_taken(connection);
     if (result != FRAME_MESSAGE)
@@ -148,7 +168,7 @@ static int keep_rest(struct connection *connection, struct slice received, size_
     }
     if (used == received.size)
         return 0;
-    connection->started_ns = worker_of(connection)->engine->now_ns;
+    paying_begin(connection);
     return append_input(connection, slice_after(received, used));
 }
 
@@ -175,7 +195,7 @@ static int take_joined(struct connection *connection, struct slice received, enu
     if (connection->input.size > 0)
         all = bytes_slice(&connection->input);
     bool open = (all.size > 0 || event != FRAME_BYTES) && connection->doom == REASON_NONE &&
-                intake_open(connection);
+                intake_open(connection) && (all.size == 0 || may_take(connection));
     return keep_rest(connection, all, open ? take_some(connection, all, event) : 0);
 }
 

@@ -9,6 +9,8 @@
  * while others hold more than they use gets it: they give it back when they are woken. A worker
  * that is alone is granted everything at the start.
  *
+ * What is counted by source stands in sources.h.
+ *
  * What workers do with it stands in worker.h. */
 #ifndef SERVE_LIMITS_H
 #define SERVE_LIMITS_H
@@ -16,11 +18,14 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+struct sources;
+
 struct limits {
     unsigned workers;
     unsigned max_connections;
     size_t max_memory;         /* bytes */
     size_t chunk;              /* bytes: what a worker is granted at once, and may keep unused */
+    struct sources *sources;   /* owned; NULL: nothing is counted by source */
     atomic_uint connections;   /* places taken */
     atomic_uint hosts;         /* workers with guests: woken when a place is given back */
     atomic_bool place_wanted;  /* by a guest: who can let a connection give way for it does */

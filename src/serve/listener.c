@@ -1,15 +1,17 @@
 /* listener.c: accepting, pausing, stopping.
  *
- * The happy path: accept brings a descriptor, somebody gives way if there is no place, a connection
- * opens. One worker stops accepting with the last place. Several accept one more: it waits as a
- * guest, as it would in the kernel's queue, but so that the others know that somebody waits. When
- * descriptors or memory are out accepting would fail as fast as it is tried: it pauses for 100 ms,
- * told once, whichever listener it was, until it has worked again. A listener that stops cancels
- * its accept first and closes the socket when the engine has let go of it. */
+ * The happy path: accept brings a descriptor, its source has room for it (max-per-source), somebody
+ * gives way if there is no place, a connection opens. One worker stops accepting with the last
+ * place. Several accept one more: it waits as a guest, as it would in the kernel's queue, but so
+ * that the others know that somebody waits. When descriptors or memory are out accepting would fail
+ * as fast as it is tried: it pauses for 100 ms, told once, whichever listener it was, until it has
+ * worked again; a connection that was accepted and has no memory is lost, and told. A listener that
+ * stops cancels its accept first and closes the socket when the engine has let go of it. */
 #include "serve/listener.h"
 
 #include "serve/post.h"
 #include "serve/server.h"
+#include "serve/sources.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -90,6 +92,12 @@ static void pause_for_want(struct listener *listener, int number)
     listener->told = true;
 }
 
+bool listener_awaits_retry(const struct listener *listener)
+{
+    return timer_is_set(&listener->retry) ||
+           (listener->post && timer_is_set(&listener->post->retry));
+}
+
 /* The connection open longest without ever completing a message gives way. */
 static void give_way(struct worker *worker)
 {
@@ -114,52 +122,91 @@ void listener_make_way(struct worker *worker)
         give_way(worker);
 }
 
+/* A connection that ends before it has begun. */
+static void count_refused(struct listener *listener, const struct newcomer *newcomer,
+                          enum reason reason)
+{
+    struct worker *worker = listener->worker;
+    counters_add(worker->counters, COUNTER_CONNECTIONS, 1);
+    counters_add(worker->counters, COUNTER_ENDED + reason, 1);
+    tell(worker->server, GT_EVENT_ENDED, GT_WARNING,
+         (struct event_origin){.peer = &newcomer->peer, .listener = listener, .reason = reason},
+         "ended: %s", reason_row(reason)->text);
+}
+
+/* Memory is out for this one, which is lost; the others stay in the queue for a while. */
+static void lose(struct listener *listener, const struct newcomer *newcomer)
+{
+    count_refused(listener, newcomer, REASON_NO_MEMORY);
+    pause_for_want(listener, ENOMEM);
+}
+
+/* Accepting works again. */
+static void tell_resumed(struct listener *listener)
+{
+    if (listener->told && atomic_exchange(&listener->worker->server->want_told, false))
+        tell(listener->worker->server, GT_EVENT_RESUMED, GT_NOTICE,
+             (struct event_origin){.listener = listener}, "accepts connections again");
+    listener->told = false;
+}
+
 /* A connection that has its place. */
-static void open_connection(struct listener *listener, int fd, const struct peer *peer)
+static void open_connection(struct listener *listener, const struct newcomer *newcomer)
 {
     struct worker *worker = listener->worker;
     worker->arrived++;
-    if (!connection_open(listener, fd, peer))
-        pause_for_want(listener, ENOMEM);
-    else if (worker_full(worker) || worker->ended_count >= ENDED_MOST)
+    if (!connection_open(listener, newcomer)) {
+        lose(listener, newcomer);
+        return;
+    }
+    tell_resumed(listener);
+    if (worker_full(worker) || worker->ended_count >= ENDED_MOST)
         listener_pause(listener);
 }
 
-static void receive_guest(struct listener *listener, int fd)
+/* It finds no place. */
+static void turn_away(struct worker *worker, struct newcomer newcomer)
+{
+    engine_close(worker->engine, newcomer.fd, false);
+    sources_leave(worker->limits->sources, &newcomer.source, worker->engine->now_ns);
+}
+
+static void receive_guest(struct listener *listener, const struct newcomer *newcomer)
 {
     struct guest *guest = malloc(sizeof *guest);
     if (!guest) {
-        engine_close(listener->worker->engine, fd, false);
-        pause_for_want(listener, ENOMEM);
+        turn_away(listener->worker, *newcomer);
+        lose(listener, newcomer);
         return;
     }
-    *guest = (struct guest){.fd = fd, .peer = listener->accept.peer};
+    tell_resumed(listener);
+    *guest = (struct guest){.newcomer = *newcomer};
     list_append(&listener->guests, &guest->link);
     listener->worker->guest_count++;
     listener_pause(listener);
 }
 
-static struct guest take_guest(struct listener *listener)
+static struct newcomer take_guest(struct listener *listener)
 {
-    struct guest *taken = list_item(list_take(&listener->guests), struct guest, link);
-    struct guest guest = *taken;
+    struct guest *guest = list_item(list_take(&listener->guests), struct guest, link);
+    struct newcomer newcomer = guest->newcomer;
     listener->worker->guest_count--;
-    free(taken);
-    return guest;
+    free(guest);
+    return newcomer;
 }
 
 static void turn_guests_away(struct listener *listener)
 {
     while (!list_empty(&listener->guests))
-        engine_close(listener->worker->engine, take_guest(listener).fd, false);
+        turn_away(listener->worker, take_guest(listener));
 }
 
 static void admit_guests(struct listener *listener)
 {
     bool unwanted = listener->closing || listener->worker->phase >= WORKER_FINISHING;
     while (!unwanted && !list_empty(&listener->guests) && find_place(listener->worker)) {
-        struct guest guest = take_guest(listener);
-        open_connection(listener, guest.fd, &guest.peer);
+        struct newcomer newcomer = take_guest(listener);
+        open_connection(listener, &newcomer);
     }
 }
 
@@ -171,17 +218,30 @@ void listener_resume(struct listener *listener)
         run(listener);
 }
 
+/* Its source has as many connections as it may. It has taken no place, and nobody has made room. */
+static void refuse(struct listener *listener, const struct newcomer *newcomer)
+{
+    count_refused(listener, newcomer, REASON_PER_SOURCE);
+    turn_away(listener->worker, *newcomer);
+}
+
+static bool source_has_room(const struct worker *worker, struct newcomer *newcomer)
+{
+    struct sources *sources = worker->limits->sources;
+    return !sources ||
+           sources_enter(sources, &newcomer->peer, worker->engine->now_ns, &newcomer->source);
+}
+
 static void accepted(struct listener *listener, int fd)
 {
     struct worker *worker = listener->worker;
-    if (listener->told && atomic_exchange(&worker->server->want_told, false))
-        tell(worker->server, GT_EVENT_RESUMED, GT_NOTICE,
-             (struct event_origin){.listener = listener}, "accepts connections again");
-    listener->told = false;
-    if (find_place(worker))
-        open_connection(listener, fd, &listener->accept.peer);
+    struct newcomer newcomer = {.fd = fd, .peer = listener->accept.peer};
+    if (!source_has_room(worker, &newcomer))
+        refuse(listener, &newcomer);
+    else if (find_place(worker))
+        open_connection(listener, &newcomer);
     else
-        receive_guest(listener, fd);
+        receive_guest(listener, &newcomer);
 }
 
 static void accept_done(struct op *op, int64_t result)

@@ -7,7 +7,7 @@
 #define SERVE_LISTENER_H
 
 #include "engine/engine.h"
-#include "serve/settings.h"
+#include "serve/connection.h"
 #include "serve/socket.h"
 
 struct gt_server;
@@ -19,8 +19,7 @@ enum listener_pause { LISTENER_RUNS, LISTENER_FULL, LISTENER_EXHAUSTED };
 /* A connection that waits for a place. */
 struct guest {
     struct list link;
-    struct peer peer;
-    int fd;
+    struct newcomer newcomer;
 };
 
 struct listener {
@@ -50,6 +49,9 @@ void listener_resume(struct listener *listener);
 
 /* Let a connection of this worker give way where a guest of another one waits for its place. */
 void listener_make_way(struct worker *worker);
+
+/* Whether memory or descriptors were out, and it will try again in a moment. */
+bool listener_awaits_retry(const struct listener *listener);
 
 /* Accept no more. True once it is closed; else ask again after a pass. */
 bool listener_stop(struct listener *listener);

@@ -57,7 +57,8 @@ static bool take_memory(struct parcel *parcel, size_t size)
     return true;
 }
 
-/* Room for size bytes at the start of a parcel that has none. */
+/* Room for size bytes at the start of a parcel that has none: false when memory is out, and the
+ * parcel is as before. */
 static bool make_room(struct parcel *parcel, size_t size)
 {
     struct output *output = parcel->output;
@@ -72,7 +73,8 @@ static bool make_room(struct parcel *parcel, size_t size)
     } else {
         made = take_staging(parcel);
     }
-    parcel->part.bytes = slice_of(parcel->end, 0);
+    if (made)
+        parcel->part.bytes = slice_of(parcel->end, 0);
     return made;
 }
 

@@ -16,6 +16,9 @@
 #include "serve/recording.h"
 #include "serve/server.h"
 
+/* Draining: how long what is in the queues waits for memory or descriptors: several retries. */
+#define WANT_PATIENCE_NS INT64_C(500000000)
+
 static void drain_timeout(struct timer *timer, int64_t now_ns);
 
 void pass_begin(struct worker *worker)
@@ -227,6 +230,9 @@ static void begin_draining(struct worker *worker, enum reason reason)
     worker->more = true;
     worker->finish_reason = (uint8_t)reason;
     worker->arrived_before = worker->arrived;
+    worker->draining_ns = worker->engine->now_ns;
+    if (worker->limits->sources)
+        worker_each(worker, connection_go_on); /* what has waited for max-rate waits no longer */
 }
 
 void pass_drain(struct worker *worker)
@@ -237,10 +243,24 @@ void pass_drain(struct worker *worker)
     begin_draining(worker, REASON_DRAINED);
 }
 
-/* Draining: a slow recorder is waited for, since what has arrived should still be taken. */
-static bool drain_waits(const struct worker *worker)
+/* Whether a listener pauses for want of memory or descriptors and will try again. */
+static bool awaits_retry(struct worker *worker)
 {
-    return worker->intake_paused && !goal_reached(&worker->server->goal);
+    struct list *listeners = &worker->listeners;
+    bool awaits = false;
+    for (struct list *link = listeners->next; link != listeners; link = link->next)
+        awaits |= listener_awaits_retry(list_item(link, struct listener, link));
+    return awaits;
+}
+
+/* Draining: a slow recorder is waited for, since what has arrived should still be taken; memory and
+ * descriptors that are out, which may take for ever, are waited for a little. */
+static bool drain_waits(struct worker *worker)
+{
+    if (goal_reached(&worker->server->goal))
+        return false;
+    bool early = worker->engine->now_ns < worker->draining_ns + WANT_PATIENCE_NS;
+    return worker->intake_paused || (early && awaits_retry(worker));
 }
 
 /* This worker's queues are empty; no listener closes before those of all are. */
@@ -259,8 +279,10 @@ static void finish_with_others(struct worker *worker)
  * brought no connection and left nothing to take. A flood does not keep it up for ever. */
 static void drain_further(struct worker *worker)
 {
-    if (drain_waits(worker))
+    if (drain_waits(worker)) {
+        worker->quiet_passes = 0;
         return;
+    }
     if (worker->drained) {
         finish_with_others(worker);
         return;

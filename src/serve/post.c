@@ -7,12 +7,14 @@
  * MiB at most. What was sent to many (a broadcast) comes to each of several sockets on one port: it
  * is worker 0's. After that nothing is received until there is room; the kernel's queue drops what
  * does not fit, as datagrams are dropped. Ways to fail: a datagram over max-message is a framing
- * error: counted, told, never replied to. Receiving fails: told once, tried again after 100 ms.
+ * error: counted, told, never replied to; so is one whose source is over max-rate, since to wait
+ * for it would be to keep the others waiting. Receiving fails: told once, tried again after 100 ms.
  * Memory is out: that datagram is lost and told. */
 #include "serve/post.h"
 
 #include "serve/answer.h"
 #include "serve/server.h"
+#include "serve/sources.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -70,6 +72,22 @@ static void refuse(struct post *post, const struct datagram *datagram, enum reas
          "a datagram was not taken: %s", reason_row(reason)->text);
 }
 
+static bool is_over_rate(const struct worker *worker, const struct datagram *datagram)
+{
+    struct sources *sources = worker->limits->sources;
+    return sources && sources_rated(sources) &&
+           !sources_admit(sources, &datagram->peer, worker->engine->now_ns);
+}
+
+static void refuse_over_rate(struct post *post, const struct datagram *datagram)
+{
+    struct worker *worker = post->listener->worker;
+    counters_add(worker->counters, COUNTER_DATAGRAMS_OVER_RATE, 1);
+    tell(worker->server, GT_EVENT_NOTE, GT_WARNING,
+         (struct event_origin){.peer = &datagram->peer, .listener = post->listener},
+         "a datagram was not taken: its source is over max-rate");
+}
+
 /* False: memory is out. */
 static bool take(struct post *post, const struct datagram *datagram)
 {
@@ -106,6 +124,10 @@ static void take_or_refuse(struct post *post, const struct datagram *datagram)
         return;
     counters_add(worker->counters, COUNTER_DATAGRAMS, 1);
     counters_add(worker->counters, COUNTER_BYTES_RECEIVED, datagram->bytes.size);
+    if (is_over_rate(worker, datagram)) {
+        refuse_over_rate(post, datagram);
+        return;
+    }
     if (datagram->truncated) {
         refuse(post, datagram, REASON_TOO_LONG);
         return;

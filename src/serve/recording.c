@@ -67,9 +67,10 @@ static int open_shown(struct gt_server *server, struct engine *engine, bool firs
     struct outlet outlet = server->outlet;
     outlet.owned = outlet.owned && first;
     *recorder = show_recorder_create(engine, outlet, lock, format, BOUND_BYTES);
-    if (!*recorder)
-        return error_set(&server->error, GT_FAILED, "cannot show messages: out of memory");
-    return GT_DONE;
+    if (*recorder)
+        return GT_DONE;
+    outlet_close(&outlet);
+    return error_set(&server->error, GT_FAILED, "cannot show messages: out of memory");
 }
 
 static int open_log(struct gt_server *server, struct engine *engine, struct outlet_lock *lock,

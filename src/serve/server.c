@@ -6,6 +6,7 @@
 
 #include "serve/answer.h"
 #include "serve/socket.h"
+#include "serve/sources.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,6 +105,18 @@ static void tell_listening(gt_server *server, const struct listener *listener)
          "listening");
 }
 
+/* The first of these sockets have listeners, the others not: close them all. */
+static void drop_sockets(gt_server *server, const struct listening_socket *sockets, unsigned count,
+                         unsigned taken)
+{
+    for (unsigned i = 0; i < taken; i++)
+        listener_free(list_item(server->listeners.previous, struct listener, link));
+    for (unsigned i = taken; i < count; i++) {
+        socket_remove_file(&sockets[i]);
+        close(sockets[i].fd);
+    }
+}
+
 /* Take over the sockets: all of them, or none and they are closed. */
 static int add_listeners(gt_server *server, const struct listening_socket *sockets, unsigned count,
                          struct settings *settings)
@@ -111,10 +124,7 @@ static int add_listeners(gt_server *server, const struct listening_socket *socke
     for (unsigned i = 0; i < count; i++) {
         if (add_listener(server, &sockets[i], settings) == GT_DONE)
             continue;
-        for (unsigned left = i; left < count; left++) {
-            socket_remove_file(&sockets[left]);
-            close(sockets[left].fd);
-        }
+        drop_sockets(server, sockets, count, i);
         return GT_FAILED;
     }
     struct list *link = server->listeners.previous;
@@ -202,6 +212,7 @@ void gt_free(gt_server **handle)
     struct engine *engine = atomic_exchange(&server->engine, NULL);
     if (engine)
         engine_destroy(&engine);
+    sources_destroy(&server->limits.sources);
     settings_clear(&server->settings);
     tell_close(server);
     free(server);

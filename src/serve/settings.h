@@ -44,6 +44,8 @@ struct settings {
     int64_t drain_timeout_ns;
     int64_t max_connections;   /* 0: as many as descriptors allow, at most 10000 */
     int64_t max_memory;        /* bytes */
+    int64_t max_per_source;    /* connections; 0: no limit */
+    int64_t rate_interval_ns;  /* between messages of one source; 0: no limit */
     int64_t workers;           /* 0: one for each CPU */
     int64_t udp_amplification; /* 0: no bound */
     int64_t family;            /* enum address_family */

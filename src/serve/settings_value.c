@@ -190,6 +190,17 @@ int setting_read_sync(struct settings *settings, const struct setting_row *row, 
     return GT_DONE;
 }
 
+int setting_read_rate(struct settings *settings, const struct setting_row *row, const char *value,
+                      struct error *error)
+{
+    int64_t interval_ns;
+    if (!units_rate(value, &interval_ns))
+        return refuse(row, value, error,
+                      "not a rate; for example 100/s, 30/min or 1/h, at most 10000000/s");
+    *number_at(settings, row) = interval_ns;
+    return GT_DONE;
+}
+
 int setting_read_mode(struct settings *settings, const struct setting_row *row, const char *value,
                       struct error *error)
 {

@@ -7,8 +7,10 @@
 #include "base/units.h"
 #include "guard/descriptors.h"
 #include "guard/ready.h"
+#include "record/journal.h"
 #include "serve/engine_choice.h"
 #include "serve/server.h"
+#include "serve/sources.h"
 
 /* Descriptors of a worker that are neither connections nor listeners: its engine, guests, who has
  * just given way; of the first also the standard ones, the outlet, a few to spare. */
@@ -64,15 +66,43 @@ static unsigned count_workers(const gt_server *server, bool simulated)
     return server->settings.workers == 0 ? crew_size_auto() : (unsigned)server->settings.workers;
 }
 
+static unsigned count_listeners(const gt_server *server)
+{
+    unsigned count = 0;
+    const struct list *listeners = &server->listeners;
+    for (const struct list *link = listeners->next; link != listeners; link = link->next)
+        count++;
+    return count;
+}
+
 /* What the limit of open files leaves for connections; at least one. */
 static int64_t descriptors_left(const gt_server *server, unsigned workers)
 {
-    int64_t kept_each = DESCRIPTORS_KEPT;
-    const struct list *listeners = &server->listeners;
-    for (const struct list *link = listeners->next; link != listeners; link = link->next)
-        kept_each++;
-    int64_t left = descriptors_raise() - kept_each * workers;
+    bool keeps = server->settings.record != NULL;
+    int64_t kept_each =
+        DESCRIPTORS_KEPT + count_listeners(server) + (keeps ? JOURNAL_DESCRIPTORS_EACH : 0);
+    int64_t left = descriptors_raise() - kept_each * workers - (keeps ? JOURNAL_DESCRIPTORS : 0);
     return left > 1 ? left : 1;
+}
+
+/* Count by source, if that is asked for: connections that have a place, and of each worker those
+ * that have none yet, one being accepted and a guest of each listener. */
+static int limit_sources(gt_server *server)
+{
+    struct limits *limits = &server->limits;
+    struct sources_bounds bounds = {.connections = (unsigned)server->settings.max_per_source,
+                                    .interval_ns = server->settings.rate_interval_ns};
+    if (bounds.connections == 0 && bounds.interval_ns == 0)
+        return GT_DONE;
+    size_t newcomers = (size_t)limits->workers * (1 + count_listeners(server));
+    size_t connections = limits->max_connections + newcomers;
+    uint64_t seed = engine_random(atomic_load(&server->engine));
+    limits->sources = sources_create(bounds, connections, seed);
+    if (!limits->sources)
+        return error_set(&server->error, GT_FAILED,
+                         "no memory to count what %zu connections do, by their sources",
+                         connections);
+    return GT_DONE;
 }
 
 /* How many connections there may be: what was asked for, if the descriptors suffice. */
@@ -88,7 +118,7 @@ static int limit(gt_server *server, unsigned workers, bool simulated)
     if (asked == 0)
         asked = most < MOST_CONNECTIONS ? most : MOST_CONNECTIONS;
     limits_open(&server->limits, workers, (unsigned)asked, (size_t)server->settings.max_memory);
-    return GT_DONE;
+    return limit_sources(server);
 }
 
 /* ---- what is told ---- */

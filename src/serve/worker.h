@@ -79,6 +79,7 @@ struct worker {
     uint64_t published;        /* of the last one that the counters have as recorded */
     uint64_t arrived;          /* connections and datagrams, ever */
     uint64_t arrived_before;   /* draining: when the last pass ended */
+    int64_t draining_ns;       /* draining: since when */
     unsigned drain_passes;     /* draining: how many so far */
     unsigned quiet_passes;     /* draining: how many in a row brought nothing new */
     uint64_t committed;        /* the last sequence the recorder was told to commit */
@@ -148,13 +149,16 @@ void worker_move_turn(struct worker *worker, struct gt_turn *turn, enum turn_eve
 /* The turn at hand is not needed after all: nobody else has seen it. */
 void worker_discard_turn(struct worker *worker, struct gt_turn *turn);
 
-/* Record a message; its sequence is filled in, the rest is there already. 0, or -ENOMEM and nothing
- * was recorded. */
+/* Record a message; its sequence is filled in, the rest is there already. 0, or -ENOMEM: nothing
+ * was recorded, and its sequence is the one before. */
 static inline int worker_record(struct worker *worker, struct message *message)
 {
+    uint64_t before = message->sequence;
     message->sequence = worker->sequence + 1;
-    if (worker->recorder && recorder_take(worker->recorder, message) < 0)
+    if (worker->recorder && recorder_take(worker->recorder, message) < 0) {
+        message->sequence = before;
         return -ENOMEM;
+    }
     worker->sequence = message->sequence;
     return 0;
 }

@@ -59,6 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(value >= 0);
         require(strlen(units_size_words(words, sizeof(words), value)) < sizeof(words) - 1);
     }
+    if (units_rate(text, &value))
+        require(value == 0 || value >= 100);
     check_count(text);
     free(text);
     return 0;

@@ -7,9 +7,9 @@ from goodtalk_talk import GOODTALK, PATIENCE, run
 
 BUILT = """keep count connections reply reply-file echo silent greeting greeting-file close frame
     pause max-message show timeout idle-timeout message-timeout write-timeout drain-timeout
-    max-connections max-memory backlog socket-mode socket-owner udp-amplification ready workers engine spin
-    verbose quiet log-format help version""".split()
-LATER = """exec exec-connection talk record sync max-per-source max-rate
+    max-connections max-memory max-per-source max-rate backlog socket-mode socket-owner
+    udp-amplification ready workers engine spin verbose quiet log-format help version""".split()
+LATER = """exec exec-connection talk record sync
     tls-cert tls-key tls-ca tls-alpn proxy allow deny user chroot
     sandbox""".split()
 
@@ -31,6 +31,9 @@ WRONG = [
     (["--connections", "1.5"], "not a", ""),
     (["-m", "0x10"], "not a", ""),
     (["--backlog", "x"], "not a", ""),
+    (["--max-per-source", "few"], "not a", "from 0"),
+    (["--max-rate", "10/d"], "not a rate", "for example 100/s"),
+    (["--max-rate", "1.5/s"], "not a rate", "for example 100/s"),
     (["-f", "lines"], "talk", "line"),
     (["-f", "eof:3"], "eof", ""),
     (["-s", "xml"], "json", "hex"),

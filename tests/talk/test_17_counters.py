@@ -12,10 +12,10 @@ from goodtalk_talk import (PATIENCE, REPLY, Client, Collector, bytes_waiting, is
                            until, wait_readable)
 from test_06_slow_stdout import F_SETPIPE_SZ, PAGE
 
-COUNTERS = ["connections", "connections-open", "datagrams", "datagrams-refused", "messages",
-            "replies", "replies-dropped", "bytes-received", "bytes-sent"]
-REASONS = ["peer-closed", "replied", "finished", "drained", "gave-way", "reset", "undelivered",
-           "too-long", "malformed", "unframed", "unfinished", "idle-timeout", "message-timeout",
+COUNTERS = ["connections", "connections-open", "datagrams", "datagrams-refused",
+            "datagrams-over-rate", "messages", "replies", "replies-dropped", "bytes-received", "bytes-sent"]
+REASONS = ["peer-closed", "replied", "finished", "drained", "gave-way", "per-source", "reset",
+           "undelivered", "too-long", "malformed", "unframed", "unfinished", "idle-timeout", "message-timeout",
            "write-timeout", "drain-timeout", "memory", "no-memory", "unrecorded", "abandoned",
            "socket-error"]
 EVERYTHING = set(COUNTERS) | {f"ended-{reason}" for reason in REASONS}
@@ -232,6 +232,12 @@ def gave_way(talk):
         assert probe.ended_silently()
 
 
+def one_too_many(talk):
+    with Client(talk.port) as client, Client(talk.port) as one_more:
+        assert one_more.ended_silently()
+        assert client.send(b"hello\n").line() == REPLY
+
+
 def reset(talk):
     client = Client(talk.port)
     client.reset()
@@ -277,6 +283,7 @@ def hoard(talk):
     ("peer-closed", [], said(b"hello\n", half_close=True)),
     ("replied", ["--close"], replied),
     ("gave-way", ["-m", "1"], gave_way),
+    ("per-source", ["--max-per-source", "1"], one_too_many),
     ("reset", [], reset),
     ("too-long", ["--max-message", "4"], said(b"hello\n")),
     ("malformed", ["-f", "netstring"], said(b"hello")),

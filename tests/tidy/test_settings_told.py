@@ -164,7 +164,7 @@ def options_of(command):
                          ["README.md", "man/goodtalk.1", "man/goodtalk-bench.1", "man/goodtalk-send.1"])
 def test_documents_use_options_that_exist(built, document):
     text = read(document).replace("\\-", "-") if document.startswith("man/") else read(document)
-    clients = {command: options_of(command) for command in ("bench", "send")}
+    clients = {command: options_of(command) for command in ("bench", "send", "show")}
     assert unknown_options(built, text, clients) == []
 
 

@@ -156,6 +156,8 @@ static void test_numbers(void **state)
     set(settings, "drain-timeout", "0");
     set(settings, "socket-mode", "660");
     set(settings, "backlog", "1");
+    set(settings, "max-per-source", "7");
+    set(settings, "max-rate", "30/min");
     assert_int_equal(settings->count, 12);
     assert_int_equal(settings->connections, 3);
     assert_int_equal(settings->max_message, 65536);
@@ -166,6 +168,8 @@ static void test_numbers(void **state)
     assert_int_equal(settings->drain_timeout_ns, 0);
     assert_int_equal(settings->socket_mode, 0660);
     assert_int_equal(settings->backlog, 1);
+    assert_int_equal(settings->max_per_source, 7);
+    assert_int_equal(settings->rate_interval_ns, INT64_C(2000000000));
 }
 
 static void test_keep_and_count(void **state)

@@ -106,6 +106,35 @@ static void durations_are_read(void **state)
     assert_read(units_duration, durations, LENGTH(durations));
 }
 
+static void rates_are_read(void **state)
+{
+    (void)state;
+    static const struct written rates[] = {
+        {"1", 1000000000},
+        {"1/s", 1000000000},
+        {"10/s", 100000000},
+        {"3", 333333333},
+        {"30/min", 2000000000},
+        {"1/h", INT64_C(3600000000000)},
+        {"7200/h", 500000000},
+        {"10000000/s", 100},
+        {"0", 0},
+        {"600000000/min", 100},
+        {"0/h", 0},
+    };
+    assert_read(units_rate, rates, LENGTH(rates));
+}
+
+static void other_rates_are_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "/s",   "10/",   "10/S",       "10 /s",         "-1/s", "1.5/s",
+        "10/d", "10/ms", "10000001/s", "600000001/min", "none", "99999999999999999999/s"};
+    assert_refused(units_rate, texts, LENGTH(texts));
+    assert_refused(units_rate, nonsense, LENGTH(nonsense));
+}
+
 static void other_durations_are_refused(void **state)
 {
     (void)state;
@@ -192,6 +221,8 @@ int main(void)
         cmocka_unit_test(other_sizes_are_refused),
         cmocka_unit_test(durations_are_read),
         cmocka_unit_test(other_durations_are_refused),
+        cmocka_unit_test(rates_are_read),
+        cmocka_unit_test(other_rates_are_refused),
         cmocka_unit_test(counts_are_digits_up_to_a_maximum),
         cmocka_unit_test(sizes_are_said),
         cmocka_unit_test(durations_are_said),
