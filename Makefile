@@ -2,6 +2,7 @@
 #
 #   make            build/goodtalk                 make run ARGS="-k 8080"   build it and run it
 #   make test       everything that is quick       make test-all             and all that is not
+#   make storm      SEEDS=N or FROM-TO, simulated runs; SEED=N tells one in full
 #   make install    DESTDIR=, PREFIX=/usr/local   make bench                 measure it beside its peers
 
 BUILD  ?= build
@@ -9,7 +10,9 @@ PREFIX ?= /usr/local
 ARGS   ?=
 PYTHON ?= /usr/bin/python3
 
-.PHONY: all build run test test-all asan soak soak-fuzz soak-memory soak-storm tidy bench format install clean
+TESTS := test test-all asan soak soak-fuzz soak-memory soak-siege soak-storm soak-torture storm tidy
+
+.PHONY: all build run $(TESTS) bench format install clean
 
 all: build
 
@@ -23,7 +26,7 @@ $(BUILD)/build.ninja:
 run: build
 	@exec $(BUILD)/goodtalk $(ARGS)
 
-test test-all asan soak soak-fuzz soak-memory soak-storm tidy:
+$(TESTS):
 	@tools/install-packages $@
 	@$(PYTHON) tools/run-tests $@
 

@@ -23,7 +23,8 @@ char *escape_string(char *to, size_t size, struct slice slice);
  * -ENOMEM. */
 int escape_json(struct bytes *to, struct slice slice);
 
-/* Whether a JSON string has these bytes as they are: ASCII without quotes, backslashes, controls. */
+/* Whether a JSON string has these bytes as they are: ASCII without quotes, backslashes, controls.
+ */
 bool escape_json_plain(struct slice slice);
 
 /* Append slice in base64 (RFC 4648 section 4, padded), without quotes. 0 or -ENOMEM. */

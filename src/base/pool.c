@@ -2,10 +2,15 @@
  * newest slab (so that a fresh slab costs no page faults until it is used); where that is used up,
  * from a new slab.
  *
+ * Large objects are each allocated for themselves, and few that were given back are kept: what a
+ * crowd once needed of one kind would else be missing for every other kind, and be more than what
+ * memory is bounded to.
+ *
  * Failing: no memory for a slab is NULL, and the pool is as before. */
 #include "base/pool.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,6 +33,9 @@
 #define SLAB_SIZE    (64 * 1024)
 #define SLAB_OBJECTS 8 /* at least */
 
+/* From this size on an object is a large one. */
+#define LARGE_SIZE (8 * 1024)
+
 struct slab {
     struct slab *next;
     size_t fresh; /* objects at the end that were never handed out */
@@ -37,6 +45,11 @@ struct slab {
 struct free_object {
     struct free_object *next;
 };
+
+static bool is_large(const struct pool *pool)
+{
+    return pool->object_size >= LARGE_SIZE;
+}
 
 /* The distance from one object to the next. */
 static size_t stride(const struct pool *pool)
@@ -75,11 +88,14 @@ static void *take_freed(struct pool *pool)
     struct free_object *object = pool->free;
     ASAN_UNPOISON_MEMORY_REGION(object, pool->object_size);
     pool->free = object->next;
+    pool->spare--;
     return object;
 }
 
 static void *take_fresh(struct pool *pool)
 {
+    if (is_large(pool))
+        return malloc(pool->object_size);
     struct slab *slab = pool->slabs;
     if (!slab || slab->fresh == 0)
         slab = slab_add(pool);
@@ -102,16 +118,29 @@ void *pool_take(struct pool *pool)
 void pool_give(struct pool *pool, void *object)
 {
     assert(pool->taken > 0);
+    pool->taken--;
+    if (is_large(pool) && pool->spare * pool->object_size >= POOL_SPARE_BYTES) {
+        free(object);
+        return;
+    }
     struct free_object *freed = object;
     freed->next = pool->free;
     pool->free = freed;
-    pool->taken--;
+    pool->spare++;
     ASAN_POISON_MEMORY_REGION(object, pool->object_size);
+}
+
+static void free_large(struct pool *pool)
+{
+    while (pool->free)
+        free(take_freed(pool));
 }
 
 void pool_free(struct pool *pool)
 {
     assert(pool->taken == 0);
+    if (is_large(pool))
+        free_large(pool);
     struct slab *slab = pool->slabs;
     while (slab) {
         struct slab *next = slab->next;
@@ -121,10 +150,12 @@ void pool_free(struct pool *pool)
     }
     pool->slabs = NULL;
     pool->free = NULL;
+    pool->spare = 0;
 }
 
 void pool_discard(struct pool *pool)
 {
+    assert(!is_large(pool) || pool->taken == 0);
     pool->taken = 0;
     pool_free(pool);
 }

@@ -71,7 +71,8 @@ enum op_flag {
 /* Accept connections until cancelled or an error ends it. done's result: a new descriptor
  * (non-blocking, close-on-exec, the caller's to close), or -errno and the operation is over:
  * -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM (the owner pauses and submits again), -ECANCELED. Connections
- * that died in the queue (ECONNABORTED and its relatives) are skipped. */
+ * that died in the queue (ECONNABORTED and its relatives) are skipped, unless there seem to be
+ * nothing else: then that is the error, and the owner pauses too. */
 struct accept_op {
     struct op op;
     struct peer peer; /* who connected, valid within done */

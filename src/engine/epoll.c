@@ -313,8 +313,12 @@ void epoll_wake(struct engine *base)
         return;
     int number = errno;
     uint64_t one = 1;
-    ssize_t written = write(engine->wake_fd, &one, sizeof one);
-    (void)written; /* it can only fail when 2^64 wakes were never read: edges need no reading */
+    ssize_t written;
+    do
+        written = write(engine->wake_fd, &one, sizeof one);
+    while (written < 0 && errno == EINTR);
+    if (written < 0) /* edges need no reading: only 2^64 wakes, or a sandbox, bring that about */
+        atomic_store(&engine->woken, false);
     errno = number;
 }
 

@@ -4,12 +4,14 @@
  * connect is under way, and when its socket is writable connect is asked again and says that it is
  * done.
  *
- * Ways to fail. Connections that died in the queue are skipped. Descriptors or memory running out
- * end an accept, and its owner submits it again when it likes: a submitted operation is always
- * tried, so no edge is missed. A Unix listener whose queue is full has connect say EAGAIN, and no
- * event tells when that changes: it is tried again every few milliseconds, as long as its owner
- * likes. Asking connect again, rather than SO_ERROR, tells "not yet" from "done" too: an event
- * about something else does no harm.
+ * Ways to fail. Connections that died in the queue are skipped; where none is alive among as many
+ * as may be accepted at once, it is the system that refuses all of them (EPERM of a sandbox, say),
+ * and that ends the accept instead of being asked for ever. Descriptors or memory running out end
+ * an accept, and its owner submits it again when it likes: a submitted operation is always tried,
+ * so no edge is missed. A Unix listener whose queue is full has connect say EAGAIN, and no event
+ * tells when that changes: it is tried again every few milliseconds, as long as its owner likes.
+ * Asking connect again, rather than SO_ERROR, tells "not yet" from "done" too: an event about
+ * something else does no harm.
  *
  * Descriptors handed in may be in blocking mode and shared with others, so their mode is left
  * alone; we ask poll before each call (PHASE_GENTLE). */
@@ -92,11 +94,12 @@ static bool died_in_queue(int number)
 
 void epoll_try_accept(struct epoll_engine *engine, struct accept_op *op)
 {
+    int died = 0;
     for (int i = 0; i < EPOLL_ACCEPTS_MAX; i++) {
         int fd = accept_one(op, (i > 0 && i <= ASKED_MOST) || (op->op.phase & PHASE_GENTLE));
         if (fd == -EAGAIN)
             return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_IN);
-        if (fd < 0 && died_in_queue(-fd))
+        if (fd < 0 && died_in_queue(-fd) && ++died < EPOLL_ACCEPTS_MAX)
             continue;
         if (fd < 0)
             return epoll_finish(engine, &op->op, fd);

@@ -185,6 +185,8 @@ void epoll_try_receive_datagrams(struct epoll_engine *engine, struct receive_dat
     if (batch->size_most != op->size_most)
         lay_out(batch, op->size_most);
     int count = receive_batch(batch, op->op.fd);
+    if (count == -EINTR)
+        return list_append(&engine->ready, &op->op.link);
     if (count == -EAGAIN)
         return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_IN);
     if (count < 0)

@@ -69,6 +69,13 @@ static int watch(struct epoll_engine *engine, struct descriptor *row, int fd, ui
                                                                                           : 0;
 }
 
+/* What is read or written may be anything; all else is a socket, which epoll takes: there EPERM is
+ * the word of a sandbox, and trying in every pass would never end. */
+static bool may_be_a_file(const struct op *op)
+{
+    return op->kind == OP_READ || op->kind == OP_WRITE;
+}
+
 /* EPOLLOUT is asked for only once a send had to wait: a Unix socket tells that edge each time its
  * peer reads, which would wake us for every reply. */
 int epoll_await(struct epoll_engine *engine, struct op *op, uint8_t flag)
@@ -77,7 +84,7 @@ int epoll_await(struct epoll_engine *engine, struct op *op, uint8_t flag)
     if (!(row->flags & (flag | DESCRIPTOR_REFUSED))) {
         uint8_t watched = row->flags & (DESCRIPTOR_IN | DESCRIPTOR_OUT);
         int status = watch(engine, row, op->fd, watched | flag);
-        if (status && status != -EPERM)
+        if (status && (status != -EPERM || !may_be_a_file(op)))
             return status;
         row->flags |= status ? DESCRIPTOR_REFUSED : flag;
     }

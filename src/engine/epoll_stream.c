@@ -62,6 +62,8 @@ static void try_packet(struct epoll_engine *engine, struct receive_op *op)
     if (!room)
         return epoll_finish(engine, &op->op, -ENOMEM);
     ssize_t size = recv(op->op.fd, room, PACKET_MAX, MSG_DONTWAIT | MSG_TRUNC);
+    if (size < 0 && errno == EINTR)
+        return list_append(&engine->ready, &op->op.link);
     if (size < 0 && errno == EAGAIN && !epoll_row(engine, op->op.fd)->error)
         return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_IN);
     if (size <= 0)
@@ -77,6 +79,8 @@ void epoll_try_receive(struct epoll_engine *engine, struct receive_op *op)
         return try_packet(engine, op);
     const struct descriptor *row = epoll_row(engine, op->op.fd);
     ssize_t size = recv(op->op.fd, engine->buffer, EPOLL_RECEIVE_SIZE, MSG_DONTWAIT);
+    if (size < 0 && errno == EINTR)
+        return list_append(&engine->ready, &op->op.link);
     if (size < 0 && errno == EAGAIN && !row->error)
         return epoll_await_or_fail(engine, &op->op, DESCRIPTOR_IN);
     if (size <= 0)

@@ -106,7 +106,7 @@ static void sim_wake(struct engine *engine)
 
 static int64_t sim_wall_us(struct engine *engine)
 {
-    return WALL_START_US + engine->now_ns / 1000;
+    return WALL_START_US + engine->now_ns / 1000 + sim_of(engine)->wall_us;
 }
 
 static uint64_t sim_own_random(struct engine *engine)
@@ -197,6 +197,44 @@ struct sim_faults *sim_faults(struct engine *engine)
 int64_t sim_now(const struct engine *engine)
 {
     return engine->now_ns;
+}
+
+void sim_set_wall(struct engine *engine, int64_t by_us)
+{
+    sim_of(engine)->wall_us += by_us;
+}
+
+void sim_stall(struct engine *engine, int64_t for_ns)
+{
+    struct sim *sim = sim_of(engine);
+    assert(sim->passing && for_ns >= 0);
+    if (sim->stalled_until_ns == 0)
+        sim->stalled_until_ns = engine->now_ns;
+    sim->stalled_until_ns += for_ns;
+    sim->lost_ns += for_ns;
+    sim_note(sim, 8, (uint64_t)for_ns);
+}
+
+/* All that will happen does so that much later: their order stays. */
+void sim_leap(struct engine *engine, int64_t by_ns)
+{
+    struct sim *sim = sim_of(engine);
+    assert(sim->passing && by_ns >= 0);
+    for (size_t i = 0; i < sim->event_count; i++)
+        sim->events[i].time_ns += by_ns;
+    if (sim->stalled_until_ns != 0)
+        sim->stalled_until_ns += by_ns;
+    engine->now_ns += by_ns;
+    sim->lost_ns += by_ns;
+    sim->leapt_ns += by_ns;
+    sim_note(sim, 9, (uint64_t)by_ns);
+}
+
+int64_t sim_lost(const struct engine *engine)
+{
+    const struct sim *sim = sim_of_const(engine);
+    bool stalled = sim->stalled_until_ns > engine->now_ns;
+    return sim->lost_ns - (stalled ? sim->stalled_until_ns - engine->now_ns : 0);
 }
 
 bool sim_idle(const struct engine *engine)

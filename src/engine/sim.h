@@ -16,6 +16,13 @@
  * at a client and was not read. Closing with unread input, or input that comes after a close, is a
  * reset. What had arrived at the server before a reset can still be received, as in Linux.
  *
+ * By chance a connection fails for a reason of the network's own (ETIMEDOUT, EHOSTUNREACH and
+ * relatives): a receive, a send, a shutdown or the question of what is unacknowledged says so; the
+ * client sees a reset, later.
+ *
+ * Clocks: the wall clock can be set, which nothing else notices; the server can be stalled, while
+ * the world goes on; and the clock that everything is timed by can leap, with the world as it was.
+ *
  * Datagrams, as UDP and Unix sockets have them: each arrives whole, later, or not at all; those of
  * one sender in order, unless chance says otherwise.
  *
@@ -48,6 +55,7 @@ struct sim_faults {
     double tiny_packet;          /* a packet of 1 to 8 bytes */
     double accept_refused;       /* accept says -EMFILE or a relative, and is over */
     double accept_aborted;       /* a connection dies in the listening queue */
+    double breaks;               /* a connection fails as it is used, see below */
     double reset_destroys;       /* a reset destroys what a client has not read */
     double datagrams_refused;    /* a receive of datagrams says -ENOMEM, and is over */
     double datagram_fails;       /* a datagram has a bad status and does not leave */
@@ -109,6 +117,23 @@ typedef void sim_act(void *context, uint64_t number);
 void sim_after(struct engine *engine, int64_t delay_ns, sim_act *act, void *context,
                uint64_t number);
 
+/* ---- clocks ---- */
+
+/* Set the wall clock, so much forward or (negative) back. */
+void sim_set_wall(struct engine *engine, int64_t by_us);
+
+/* From within an act: the server does nothing for so long, stopped or starved of CPU; what happens
+ * around it happens in its time, and is there when it goes on: then many timers may be due at once.
+ */
+void sim_stall(struct engine *engine, int64_t for_ns);
+
+/* From within an act: the clock is later all at once, and what is on its way has not moved: the
+ * whole machine stood still, or was moved to another. */
+void sim_leap(struct engine *engine, int64_t by_ns);
+
+/* For how long it has stood still by now, in stalls and leaps together. */
+int64_t sim_lost(const struct engine *engine);
+
 /* ---- listeners and clients ---- */
 
 /* A listener's descriptor; engine_close resets what waits in its queue. */
@@ -160,6 +185,7 @@ struct sim_client_state {
     bool queued;  /* it waits, or has waited, in the listening queue */
     bool accepted;
     bool aborted;          /* it died in the listening queue, by chance */
+    bool broken;           /* its connection failed, by chance */
     bool ended;            /* end-of-stream has come and everything before it was read */
     bool reset;            /* the other side reset the connection */
     bool closed;           /* by the client itself */

@@ -117,11 +117,37 @@ static struct event event_take(struct sim *sim)
     return first;
 }
 
+int64_t sim_in_order(const struct sim *sim, int64_t *latest_ns, int64_t arrival_ns)
+{
+    if (arrival_ns < *latest_ns + sim->leapt_ns)
+        arrival_ns = *latest_ns + sim->leapt_ns;
+    *latest_ns = arrival_ns - sim->leapt_ns;
+    return arrival_ns;
+}
+
+static void run_event(struct sim *sim)
+{
+    struct event event = event_take(sim);
+    if (event.time_ns > sim->engine.now_ns)
+        sim->engine.now_ns = event.time_ns;
+    event.act(event.subject, event.number);
+}
+
+/* The server does nothing: what happens meanwhile happens each at its time. */
+static void run_stall(struct sim *sim)
+{
+    while (sim->event_count > 0 && sim->events[0].time_ns <= sim->stalled_until_ns)
+        run_event(sim);
+    sim->engine.now_ns = sim->stalled_until_ns;
+    sim->stalled_until_ns = 0;
+}
+
 void sim_run_events(struct sim *sim)
 {
     while (sim->event_count > 0 && sim->events[0].time_ns <= sim->engine.now_ns) {
-        struct event event = event_take(sim);
-        event.act(event.subject, event.number);
+        run_event(sim);
+        if (sim->stalled_until_ns != 0)
+            run_stall(sim);
     }
 }
 

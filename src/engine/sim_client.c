@@ -58,7 +58,8 @@ static struct sim_client *connect_to(struct engine *engine, int listener, bool p
     client->listener = listening_of(sim_descriptor_ever(sim, listener));
     client->peer = client_peer(sim);
     int64_t arrival_ns = sim->engine.now_ns + sim_within(sim, sim->faults.latency_ns);
-    client->to_server.latest_ns = client->to_client.latest_ns = arrival_ns;
+    sim_in_order(sim, &client->to_server.latest_ns, arrival_ns);
+    sim_in_order(sim, &client->to_client.latest_ns, arrival_ns);
     sim_at(sim, arrival_ns, connect_arrives, client, 0);
     return client;
 }

@@ -89,13 +89,10 @@ static void post(struct sim_correspondent *correspondent, struct letter *letter)
     struct datagram_socket *socket = correspondent->socket;
     struct sim *sim = socket->descriptor.sim;
     int64_t arrival_ns = sim->engine.now_ns + sim_within(sim, sim->faults.latency_ns);
-    if (!socket->local && sim_happens(sim, sim->faults.datagram_late)) {
+    if (!socket->local && sim_happens(sim, sim->faults.datagram_late))
         arrival_ns += sim_between(sim, 0, 4 * sim->faults.latency_ns.high);
-    } else {
-        if (arrival_ns < correspondent->latest_ns)
-            arrival_ns = correspondent->latest_ns;
-        correspondent->latest_ns = arrival_ns;
-    }
+    else
+        arrival_ns = sim_in_order(sim, &correspondent->latest_ns, arrival_ns);
     letters_fly(&socket->letters, letter, arrival_ns, arrives_at_socket);
 }
 

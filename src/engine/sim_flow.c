@@ -9,7 +9,10 @@
  * after it is lost. It comes about when a side asks for it, closes with unread input, or gets bytes
  * after it closed. At the server what arrived before the reset can still be received, then comes
  * -ECONNRESET, once, to whoever asks first; afterwards receives give 0 and sends -EPIPE. That is
- * Linux. At the client a reset may destroy what was not read. */
+ * Linux. At the client a reset may destroy what was not read.
+ *
+ * A connection that breaks by chance fails at the server at once, likewise, for one of the reasons
+ * that a network has; its client sees a reset. */
 #include "engine/sim_network.h"
 
 #include <errno.h>
@@ -88,6 +91,21 @@ static void send_reset(struct sim_client *client, bool to_server)
            to_server ? reset_reaches_server : reset_reaches_client, client, 0);
 }
 
+void flow_break(struct sim_client *client)
+{
+    static const int errors[] = {ECONNRESET, EPIPE, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH};
+    if (client->failed)
+        return;
+    flow_die(&client->to_server);
+    flow_die(&client->to_client);
+    client->failed = client->state.broken = true;
+    client->error = errors[sim_between(client->sim, 0, 4)];
+    sim_note(client->sim, 10, client->peer.port);
+    send_reset(client, false);
+    server_input(client);
+    server_output(client);
+}
+
 /* ---- flows ---- */
 
 static size_t flow_waiting(const struct flow *flow)
@@ -141,10 +159,7 @@ static void flow_fly(struct flow *flow, size_t size)
 {
     struct sim *sim = flow->client->sim;
     int64_t arrival_ns = sim->engine.now_ns + sim_within(sim, sim->faults.latency_ns);
-    if (arrival_ns < flow->latest_ns)
-        arrival_ns = flow->latest_ns;
-    flow->latest_ns = arrival_ns;
-    sim_at(sim, arrival_ns, flow_arrive, flow, size);
+    sim_at(sim, sim_in_order(sim, &flow->latest_ns, arrival_ns), flow_arrive, flow, size);
 }
 
 /* What stands before each packet's bytes. */

@@ -6,7 +6,8 @@
  * On a connection of packets a receive takes one packet, a send puts one in, whole or not yet.
  *
  * Ways to fail: accept finds the descriptors used up (by number, or by chance); connections die in
- * the queue, silently; a reset fails the connection, see sim_flow.c. */
+ * the queue, silently; a reset fails the connection, and chance may as it is used, see sim_flow.c.
+ */
 #include "engine/sim_network.h"
 
 #include <assert.h>
@@ -27,6 +28,13 @@ static bool connection_has_input(struct descriptor *descriptor)
 {
     const struct sim_client *client = client_of(descriptor);
     return client->to_server.arrived > 0 || client->to_server.fin == FIN_ARRIVED || client->failed;
+}
+
+/* It is being used: by chance it breaks now. */
+static void may_break(struct sim_client *client)
+{
+    if (sim_happens(client->sim, client->sim->faults.breaks))
+        flow_break(client);
 }
 
 /* Hand out a piece of what has arrived. Its memory is gone afterwards: who keeps it is noticed. */
@@ -78,6 +86,7 @@ static void connection_input(struct descriptor *descriptor, bool cancelled)
 {
     struct sim_client *client = client_of(descriptor);
     struct op *op = descriptor->input;
+    may_break(client);
     bool any = connection_has_input(descriptor);
     assert(((op->flags & OP_PACKETS) != 0) == client->to_server.packets && "packets or not?");
     if (cancelled && !(any && sim_happens(client->sim, client->sim->faults.late_input)))
@@ -95,6 +104,7 @@ static void connection_input(struct descriptor *descriptor, bool cancelled)
 /* Why nothing can be sent any more, or 0. */
 static int connection_broken(struct sim_client *client)
 {
+    may_break(client);
     if (client->failed)
         return client->error ? connection_take_error(client) : -EPIPE;
     return client->to_client.fin != FIN_NONE ? -EPIPE : 0;
@@ -217,6 +227,7 @@ int sim_network_shutdown(struct descriptor *descriptor)
 {
     assert(is_connection(descriptor) && "shutdown of what is no connection");
     struct sim_client *client = client_of(descriptor);
+    may_break(client);
     if (client->failed)
         return -ENOTCONN;
     flow_end(&client->to_client);
@@ -227,7 +238,8 @@ int sim_network_shutdown(struct descriptor *descriptor)
 int64_t sim_network_unacknowledged(struct descriptor *descriptor)
 {
     assert(is_connection(descriptor));
-    const struct sim_client *client = client_of(descriptor);
+    struct sim_client *client = client_of(descriptor);
+    may_break(client);
     return client->failed ? -ECONNRESET : (int64_t)client->to_client.unacknowledged;
 }
 

@@ -21,7 +21,7 @@ struct flow {
     size_t flying;
     size_t window;         /* arrived and flying together at most */
     size_t unacknowledged; /* FIN counted as one */
-    int64_t latest_ns;     /* when the last packet on its way arrives */
+    int64_t latest_ns;     /* when the last packet on its way arrives, leaps aside */
     enum fin fin;
     bool to_server;
     bool packets;         /* what is sent in one go arrives in one go */
@@ -76,6 +76,8 @@ void flow_die(struct flow *flow);
 /* The receiver closes; back is the other direction: it ends, or is reset when something was not
  * read. */
 void flow_leave(struct flow *flow, struct flow *back, bool reset);
+/* The connection fails, for no fault of its ends. */
+void flow_break(struct sim_client *client);
 /* Whether its bytes add up. */
 bool flow_is_sound(const struct flow *flow);
 

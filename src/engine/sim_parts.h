@@ -65,6 +65,10 @@ struct sim {
     uint64_t digest;
     atomic_bool woken;
     bool passing;
+    int64_t stalled_until_ns; /* 0: the server runs */
+    int64_t lost_ns;          /* in stalls and leaps */
+    int64_t leapt_ns;         /* in leaps */
+    int64_t wall_us;          /* how far the wall clock was set, altogether */
     unsigned open_count;
     unsigned write_count;
     unsigned sync_count;
@@ -114,8 +118,11 @@ int64_t sim_within(struct sim *sim, struct sim_range range);
 
 /* At time_ns, or now if that is later, act(subject, number). */
 void sim_at(struct sim *sim, int64_t time_ns, sim_act *act, void *subject, uint64_t number);
+/* When what would arrive then does so, if it may not overtake the one before, whose time is at
+ * latest_ns, leaps aside; all zeros at first. */
+int64_t sim_in_order(const struct sim *sim, int64_t *latest_ns, int64_t arrival_ns);
 bool sim_event_before(const struct event *a, const struct event *b);
-/* Let happen what is due. */
+/* Let happen what is due; in a stall, each in its time, until that is over. */
 void sim_run_events(struct sim *sim);
 
 /* Note in the digest that something happened. */

@@ -11,7 +11,6 @@
 #include "base/escape.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,14 +131,14 @@ static void process_name(pid_t pid, char *name, size_t size)
 {
     char path[64], line[64];
     snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd >= 0 ? read(fd, line, sizeof(line)) : -1;
-    if (fd >= 0)
-        close(fd);
+    FILE *file = fopen(path, "re");
+    size_t length = file ? fread(line, 1, sizeof(line), file) : 0;
+    if (file)
+        fclose(file);
     if (length > 0 && line[length - 1] == '\n')
         length--;
     if (length > 0)
-        escape_string(name, size, slice_of(line, (size_t)length));
+        escape_string(name, size, slice_of(line, length));
     else
         snprintf(name, size, "?");
 }

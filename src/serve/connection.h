@@ -133,6 +133,8 @@ void paying_refund(struct connection *connection);
 
 /* Set its timer for the next of its deadlines. */
 void deadlines_update(struct connection *connection);
+/* The worker's intake was paused and is no more: that time does not count. */
+void deadlines_resume(struct connection *connection);
 /* Do what is due; it goes on afterwards. */
 void deadlines_act(struct connection *connection, int64_t now_ns);
 

@@ -6,7 +6,8 @@
  *     message-timeout   an unfinished message, from its first byte, while we read
  *     max-rate          a message that is paid for and not yet due
  *     pause             in a framing that takes pauses: silence, while we read
- *     idle-timeout      nothing unfinished, nothing due: since bytes last came or left
+ *     idle-timeout      nothing unfinished, nothing due: since bytes last came or left, while we
+ *                       read
  *     write-timeout     a send under way of which nothing is acknowledged */
 #include "serve/server.h"
 
@@ -65,6 +66,13 @@ static bool in_message(const struct connection *connection)
     return connection->input.size > 0 && intake_open(connection);
 }
 
+/* Whether nothing is unfinished and nothing is due, and it would be heard if it said something. */
+static bool is_idle(const struct connection *connection)
+{
+    return !connection->output && connection->input.size == 0 &&
+           !worker_of(connection)->intake_paused;
+}
+
 /* How often a send under way is looked at: an eighth of the timeout, from 10 ms to 1 s. The moments
  * are rounded up, so that looks fall together: with the uring engine every send is under way for a
  * moment, and a thousand timers that then find nothing should not be as many wake-ups. */
@@ -98,7 +106,7 @@ static int64_t next_deadline(const struct connection *connection)
         next = earlier(next, due_time(connection));
     else if (in_message(connection))
         next = earlier(next, earlier(message_deadline(connection), pause_deadline(connection)));
-    else if (!connection->output && connection->input.size == 0)
+    else if (is_idle(connection))
         next = earlier(next, idle_deadline(connection));
     return next;
 }
@@ -110,6 +118,23 @@ void deadlines_update(struct connection *connection)
     if (next == NEVER || (timer_is_set(timer) && timer->deadline_ns <= next))
         return;
     engine_timer_set(worker_of(connection)->engine, timer, next);
+}
+
+static int64_t later_by(int64_t start_ns, int64_t paused_ns, int64_t now_ns)
+{
+    if (start_ns >= now_ns)
+        return start_ns;
+    return start_ns > paused_ns ? now_ns : start_ns + now_ns - paused_ns;
+}
+
+void deadlines_resume(struct connection *connection)
+{
+    const struct worker *worker = worker_of(connection);
+    int64_t now_ns = worker->engine->now_ns;
+    if (connection->state != CONNECTION_OPEN)
+        return;
+    connection->active_ns = later_by(connection->active_ns, worker->paused_ns, now_ns);
+    connection->started_ns = later_by(connection->started_ns, worker->paused_ns, now_ns);
 }
 
 /* True when the peer takes nothing any more and the connection has ended. */
@@ -145,7 +170,7 @@ void deadlines_act(struct connection *connection, int64_t now_ns)
         return;
     bool open = connection->state == CONNECTION_OPEN;
     bool unfinished = open && in_message(connection);
-    bool idle = open && !connection->output && connection->input.size == 0;
+    bool idle = open && is_idle(connection);
     if (unfinished && now_ns >= message_deadline(connection))
         connection_close(connection, REASON_MESSAGE_TIMEOUT);
     else if (unfinished && now_ns >= pause_deadline(connection))

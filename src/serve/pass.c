@@ -16,6 +16,8 @@
 #include "serve/recording.h"
 #include "serve/server.h"
 
+#include <time.h>
+
 /* Draining: how long what is in the queues waits for memory or descriptors: several retries. */
 #define WANT_PATIENCE_NS INT64_C(500000000)
 
@@ -148,6 +150,12 @@ static void commit(struct worker *worker)
         fail_recording(worker);
 }
 
+static void resume_connection(struct connection *connection)
+{
+    deadlines_resume(connection);
+    connection_go_on(connection);
+}
+
 /* Take messages again when there is room; read no more when there stays none. */
 static void adapt_intake(struct worker *worker)
 {
@@ -155,7 +163,7 @@ static void adapt_intake(struct worker *worker)
         return;
     if (!worker_lacks_room(worker)) {
         worker->intake_paused = worker->reading_paused = false;
-        worker_each(worker, connection_go_on);
+        worker_each(worker, resume_connection);
     } else if (!worker->reading_paused) {
         worker->reading_paused = true;
         worker_each(worker, connection_update_reading);
@@ -212,6 +220,7 @@ static void drain_timeout(struct timer *timer, int64_t now_ns)
     (void)now_ns;
     struct worker *worker = list_item(timer, struct worker, drain_timer);
     worker->unfinished = worker->connection_count + worker->exchange_count;
+    worker->unrecorded = worker_recorded(worker) != worker->sequence;
     pass_abandon(worker, REASON_DRAIN_TIMEOUT);
 }
 
@@ -430,10 +439,20 @@ static void finish_pass(struct worker *worker)
         finish_further(worker);
 }
 
+/* An engine that has failed cannot wait: it is asked again and again, but not all the time. */
+static int wait_for_others(struct worker *worker, int64_t wait_ns)
+{
+    static const struct timespec moment = {0, 10000000};
+    int result = engine_pass(worker->engine, wait_ns);
+    if (result < 0)
+        nanosleep(&moment, NULL);
+    return result;
+}
+
 int pass_run(struct worker *worker, int64_t wait_ns)
 {
-    if (worker->phase == WORKER_OVER) /* it waits for others */
-        return engine_pass(worker->engine, wait_ns);
+    if (worker->phase == WORKER_OVER)
+        return wait_for_others(worker, wait_ns);
     worker->wall_us = 0;
     int result = engine_pass(worker->engine, worker->more ? 0 : wait_ns);
     finish_pass(worker);

@@ -68,6 +68,7 @@ static int fail_at_timeout(gt_server *server)
 /* What the workers left undone. */
 struct leavings {
     unsigned unfinished;
+    bool unrecorded;
     bool reply_lost;
 };
 
@@ -76,6 +77,7 @@ static struct leavings leavings_of(const struct crew *crew)
     struct leavings left = {0};
     for (unsigned i = 0; i < crew->size; i++) {
         left.unfinished += crew->workers[i].unfinished;
+        left.unrecorded |= crew->workers[i].unrecorded;
         left.reply_lost |= crew->workers[i].reply_lost;
     }
     return left;
@@ -94,6 +96,9 @@ static int judge(gt_server *server)
         return error_set(&server->error, GT_FAILED,
                          "drain-timeout passed with %u connections unfinished; they were cut off",
                          left.unfinished);
+    if (left.unrecorded)
+        return error_set(&server->error, GT_FAILED,
+                         "drain-timeout passed before all messages were shown; the rest is lost");
     if (server->one_shot && left.reply_lost)
         return error_set(&server->error, GT_FAILED, "the reply could not be delivered");
     if (server->drained && goal_exists(&server->goal) && !goal_reached(&server->goal))

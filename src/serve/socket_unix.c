@@ -187,20 +187,38 @@ static int dress_file(int file, const struct settings *settings, mode_t mode)
     return chmod(path, wanted) < 0 ? -errno : 0;
 }
 
-/* Remember the file of a socket that has just been bound, and make it what it shall be: 0 or
- * -errno. */
-static int settle_file(struct opening *opening)
+/* Which file is ours, to remove it at the end. */
+static void remember_file(const struct opening *opening, const struct stat *made)
+{
+    struct listening_socket *socket = opening->socket;
+    memcpy(socket->path, opening->path, strlen(opening->path) + 1);
+    socket->device = made->st_dev;
+    socket->inode = made->st_ino;
+}
+
+/* It was bound, and cannot be opened (no descriptor is left, say): what stands at the path is to go
+ * again. */
+static int fail_to_settle(const struct opening *opening, int number)
 {
     struct stat made;
-    struct listening_socket *socket = opening->socket;
+    if (lstat(opening->path, &made) == 0)
+        remember_file(opening, &made);
+    return -number;
+}
+
+/* Remember the file of a socket that has just been bound, and make it what it shall be: 0 or
+ * -errno. */
+static int settle_file(const struct opening *opening)
+{
+    struct stat made;
     int file = open(opening->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0)
-        return -errno;
-    int result = fstat(file, &made) < 0 ? -errno : S_ISSOCK(made.st_mode) ? 0 : -EADDRINUSE;
+        return fail_to_settle(opening, errno);
+    int result = fstat(file, &made) < 0 ? fail_to_settle(opening, errno) : 0;
+    if (result == 0 && !S_ISSOCK(made.st_mode))
+        result = -EADDRINUSE;
     if (result == 0) {
-        memcpy(socket->path, opening->path, strlen(opening->path) + 1);
-        socket->device = made.st_dev;
-        socket->inode = made.st_ino;
+        remember_file(opening, &made);
         result = dress_file(file, opening->settings, made.st_mode);
     }
     close(file);

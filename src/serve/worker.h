@@ -61,6 +61,7 @@ struct worker {
     bool wants_memory;         /* counted among those who want memory */
     uint8_t finish_reason;     /* enum reason: why its connections are closed */
     unsigned unfinished;       /* connections that drain-timeout cut off */
+    bool unrecorded;           /* messages, too, whose connections may be gone */
     struct list listeners;     /* struct listener: its own */
     struct list fresh;         /* connections that never completed a message, the oldest first */
     struct list proven;        /* the others */
@@ -84,6 +85,7 @@ struct worker {
     unsigned quiet_passes;     /* draining: how many in a row brought nothing new */
     uint64_t committed;        /* the last sequence the recorder was told to commit */
     int64_t wall_us;           /* this pass's wall clock, 0: not read yet */
+    int64_t paused_ns;         /* when the intake was paused, if it is */
     struct pool connections, outputs, turns, parcels, stagings, exchanges;
     struct gt_turn *at_hand; /* a turn for the next message: most are done with it at once */
     struct mailbox mailbox;
@@ -172,6 +174,8 @@ static inline uint64_t worker_recorded(const struct worker *worker)
 /* No more messages are taken until there is room. */
 static inline void worker_pause_intake(struct worker *worker)
 {
+    if (!worker->intake_paused)
+        worker->paused_ns = worker->engine->now_ns;
     worker->intake_paused = true;
 }
 

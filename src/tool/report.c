@@ -129,19 +129,23 @@ static bool writable(int wait_ms)
     return poll(&descriptor, 1, wait_ms) != 0;
 }
 
-static void write_once(struct slice line)
+/* A pipe takes a line whole or not at all; what else stands there may take it in pieces. */
+static void write_line(struct slice line)
 {
-    ssize_t written;
-    do {
-        written = write(STDERR_FILENO, line.data, line.size);
-    } while (written < 0 && errno == EINTR);
+    while (line.size > 0) {
+        ssize_t written = write(STDERR_FILENO, line.data, line.size);
+        if (written > 0)
+            line = slice_after(line, (size_t)written);
+        else if (written == 0 || errno != EINTR)
+            return;
+    }
 }
 
 static void say(bool json, const struct gt_event *event, int64_t time_us)
 {
     struct bytes line = {0};
     if (report_format(&line, json, event, time_us) == 0)
-        write_once(bytes_slice(&line));
+        write_line(bytes_slice(&line));
     else
         dprintf(STDERR_FILENO, "goodtalk: %s\n", event->text);
     bytes_free(&line);

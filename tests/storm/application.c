@@ -5,10 +5,13 @@
  * until then, whatever becomes of its connection. */
 #include "scenario.h"
 
+#include "base/turn.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 struct later {
+    struct list link; /* among its scenario's */
     struct scenario_client *client;
     const struct scenario_message *message;
     gt_turn *turn;
@@ -30,6 +33,7 @@ static void reply_later(void *context, uint64_t number)
 {
     struct later *later = context;
     (void)number;
+    list_remove(&later->link);
     reply_now(later->client, later->message, later->turn);
     free(later);
 }
@@ -45,7 +49,8 @@ static void reply(struct scenario_client *client, const struct scenario_message 
     struct later *later = malloc(sizeof *later);
     if (!later)
         abort();
-    *later = (struct later){client, message, turn};
+    *later = (struct later){.client = client, .message = message, .turn = turn};
+    list_append(&scenario->laters, &later->link);
     sim_after(scenario->engine, sim_random(scenario->engine, 0, scenario->plan.later_ns),
               reply_later, later, 0);
 }
@@ -123,6 +128,15 @@ static void closed(gt_connection *connection, void *context)
     scenario->closed_count++;
     if (gt_connection_data(connection) != scenario)
         scenario_break(scenario, "a connection that ends has lost its data");
+}
+
+void application_awaits(const struct scenario *scenario, unsigned *awaited, unsigned *forsaken)
+{
+    *awaited = *forsaken = 0;
+    for (struct list *at = scenario->laters.next; at != &scenario->laters; at = at->next) {
+        ++*awaited;
+        *forsaken += list_item(at, struct later, link)->turn->state == TURN_ORPHAN_OPEN;
+    }
 }
 
 void application_install(struct scenario *scenario, gt_server *server)

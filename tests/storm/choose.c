@@ -6,6 +6,7 @@
 static void choose_memory(const struct dice *dice)
 {
     dice->choice->little_memory = dice_in_some(dice, 10);
+    dice->choice->plan.limits.memory = dice->choice->little_memory;
     if (dice->choice->little_memory)
         dice_set_number(dice, "max-memory", 3000 + dice_between(dice, 0, 100000), "");
 }
@@ -31,23 +32,31 @@ static void choose_goal(const struct dice *dice)
         dice_set_number(dice, "connections", choice->connections, "");
 }
 
+/* In some runs a timeout of so many milliseconds: in nanoseconds, or the default where it is not
+ * set; in a one-shot there is none then. */
+static int64_t choose_timeout(const struct dice *dice, const char *name, int64_t least_ms,
+                              int64_t most_ms, int64_t otherwise_ms)
+{
+    if (!dice_in_some(dice, 15))
+        return otherwise_ms * MS;
+    int64_t timeout_ms = dice_between(dice, least_ms, most_ms);
+    dice_set_number(dice, name, timeout_ms, "ms");
+    return timeout_ms * MS;
+}
+
 static void choose_limits(const struct dice *dice)
 {
     struct choice *choice = dice->choice;
-    choice->drain_timeout_ns = 30000 * MS;
-    choice->limited = dice_in_some(dice, 10);
-    if (choice->limited)
-        dice_set_number(dice, "max-connections", dice_between(dice, 1, 6), "");
-    if (dice_in_some(dice, 8))
-        dice_set_number(dice, "idle-timeout", dice_between(dice, 50, 2000), "ms");
-    if (dice_in_some(dice, 8))
-        dice_set_number(dice, "message-timeout", dice_between(dice, 50, 1000), "ms");
-    if (dice_in_some(dice, 10))
-        dice_set_number(dice, "write-timeout", dice_between(dice, 300, 3000), "ms");
-    if (dice_in_some(dice, 10)) {
-        choice->drain_timeout_ns = dice_between(dice, 0, 2000) * MS;
-        dice_set_number(dice, "drain-timeout", choice->drain_timeout_ns / MS, "ms");
-    }
+    struct scenario_limits *limits = &choice->plan.limits;
+    choice->plan.crowd = dice_in_some(dice, 1);
+    limits->connections = dice_in_some(dice, choice->plan.crowd ? 50 : 10);
+    if (limits->connections)
+        dice_set_number(dice, "max-connections", dice_between(dice, 1, choice->plan.crowd ? 60 : 6),
+                        "");
+    limits->idle_ns = choose_timeout(dice, "idle-timeout", 50, 2000, 300000);
+    limits->message_ns = choose_timeout(dice, "message-timeout", 50, 1000, 30000);
+    limits->write_ns = choose_timeout(dice, "write-timeout", 300, 3000, 30000);
+    choice->drain_timeout_ns = choose_timeout(dice, "drain-timeout", 0, 2000, 30000);
 }
 
 /* ---- the world ---- */
@@ -70,6 +79,7 @@ static void choose_network(const struct dice *dice)
     faults->reset_destroys = dice_odds(dice, 1);
     faults->accept_refused = dice_odds(dice, 0.2);
     faults->accept_aborted = dice_odds(dice, 0.1);
+    faults->breaks = dice_in_some(dice, 25) ? dice_odds(dice, 0.02) : 0;
     faults->packet_most = (size_t)dice_between(dice, 20, 20000);
     faults->window_to_server = (size_t)dice_between(dice, 500, 100000);
     faults->window_to_client = (size_t)dice_between(dice, 500, 100000);
@@ -103,6 +113,7 @@ static void choose_disk(const struct dice *dice)
                           : die <= 92 ? SHOWN_ON_FAILING
                                       : SHOWN_TO_LEAVING;
     dice->choice->show = show;
+    dice->choice->plan.limits.show = show == SHOWN_ON_FAILING || show == SHOWN_TO_LEAVING;
     dice->choice->capacity = (size_t)dice_between(dice, 1, dice_in_some(dice, 50) ? 65536 : 1000);
     if (show == SHOWN_LATER) {
         faults->write_later = (double)dice_between(dice, 1, 100) / 100;
@@ -123,9 +134,19 @@ static void choose_flood(const struct dice *dice)
     plan->clients = 8;
     plan->begin_ns = 10 * MS;
     dice->choice->show = SHOWN_SLOWLY;
+    plan->limits.show = sim_faults(dice->engine)->fail_write_at > 0;
     dice->choice->capacity = 65536;
     dice->engine->receive_size = 65536;
     sim_faults(dice->engine)->tiny_packet = 0;
+}
+
+/* Hundreds, and most of them mean no good. */
+static void choose_crowd(const struct dice *dice)
+{
+    struct scenario_plan *plan = &dice->choice->plan;
+    plan->clients = (unsigned)dice_between(dice, 60, CLIENTS_MOST);
+    plan->messages_most = (unsigned)dice_between(dice, 1, 4);
+    plan->size_most = 60;
 }
 
 static void choose_clients(const struct dice *dice)
@@ -143,6 +164,8 @@ static void choose_clients(const struct dice *dice)
         (unsigned)dice_between(dice, 1, long_replies && dice_in_some(dice, 80) ? 5 : 20);
     plan->size_most = (size_t)dice_between(dice, 20, dice_in_some(dice, 10) ? 5000 : 200);
     plan->begin_ns = dice_between(dice, 1, 300) * MS;
+    if (plan->crowd)
+        choose_crowd(dice);
     if (plan->chunks && plan->clients > 26) /* each has a letter of its own */
         plan->clients = 26;
     if (dice_in_some(dice, 1) && !long_replies && roomy)
@@ -162,6 +185,24 @@ static void choose_show(const struct dice *dice)
     dice_set(dice, "show", names[show]);
 }
 
+/* Where each message is seen as it is taken, or at least in time, a rate can be checked. */
+static void choose_sources(const struct dice *dice)
+{
+    struct scenario_plan *plan = &dice->choice->plan;
+    struct scenario_limits *limits = &plan->limits;
+    plan->prompt = dice->choice->show == SHOWN_AT_ONCE;
+    limits->sources = (unsigned)dice_between(dice, 1, 6);
+    if (dice_in_some(dice, 8)) {
+        limits->per_source = (unsigned)dice_between(dice, 1, plan->crowd ? 20 : 4);
+        dice_set_number(dice, "max-per-source", limits->per_source, "");
+    }
+    if (dice_in_some(dice, 8) && plan->show != SHOWS_NONE) {
+        int64_t rate = dice_between(dice, plan->crowd ? 50 : 10, 200);
+        limits->message_every_ns = 1000 * MS / rate;
+        dice_set_number(dice, "max-rate", rate, "/s");
+    }
+}
+
 void choose(struct choice *choice, struct engine *engine, gt_server *server)
 {
     struct dice dice = {choice, engine, server};
@@ -175,6 +216,8 @@ void choose(struct choice *choice, struct engine *engine, gt_server *server)
     choose_disk(&dice);
     choose_clients(&dice);
     choose_show(&dice);
+    choose_sources(&dice);
+    choose_clocks(&dice);
     if (dice_in_some(&dice, 25))
         choice->stop_ns = dice_between(&dice, 0, choice->plan.begin_ns * 3 / 2);
     else if (dice_in_some(&dice, 15))

@@ -26,7 +26,6 @@ struct choice {
     int64_t drain_timeout_ns;
     bool little_memory;
     bool greets;        /* a greeting is set */
-    bool limited;       /* by max-connections: some may never be accepted */
     int64_t stop_ns;    /* when the server is told to stop; -1: when the clients are done */
     struct bytes words; /* the settings, for people; owned */
 };

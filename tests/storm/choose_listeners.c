@@ -80,8 +80,13 @@ static void choose_text(const struct dice *dice, const struct scenario_listener 
     struct bytes text = {0};
     if (bytes_reserve(&text, size + 1) < 0)
         abort();
-    for (size_t i = 0; i < size; i++)
-        bytes_append(&text, slice_of(&"abcdefghij"[dice_between(dice, 0, 9)], 1));
+    uint64_t letters = 0; /* of each number many */
+    for (size_t i = 0; i < size; i++, letters /= 10) {
+        if (letters == 0)
+            letters = (uint64_t)dice_between(dice, 1, INT64_MAX - 1);
+        text.data[i] = (uint8_t) "abcdefghij"[letters % 10];
+    }
+    text.size = size;
     *bytes_end(&text) = 0;
     dice_set(dice, name, (const char *)bytes_slice(&text).data);
     bool greeting = sent == &listener->greeting;

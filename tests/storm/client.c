@@ -104,10 +104,21 @@ static size_t next_cut(struct scenario_client *client)
         return message_end(client) - client->sent;
     size_t end = client->polite ? message_end(client) : client->stream.size;
     size_t left = end - client->sent;
+    if (client->malice == TRICKLES || client->malice == FLOODS)
+        return client->malice == TRICKLES ? 1 : left;
     int64_t die = between(client, 1, 4);
     if (die == 1)
         return (size_t)between(client, 1, left < 5 ? (int64_t)left : 5);
     return die == 2 ? left : (size_t)between(client, 1, (int64_t)left);
+}
+
+static void note_sent(struct scenario_client *client)
+{
+    int64_t now_ns = sim_now(client->scenario->engine);
+    int64_t silence_ns = now_ns - (client->sent_ns ? client->sent_ns : client->connected_ns);
+    if (client->silence_ns < silence_ns)
+        client->silence_ns = silence_ns;
+    client->sent_ns = now_ns;
 }
 
 static void send_cut(struct scenario_client *client)
@@ -119,6 +130,7 @@ static void send_cut(struct scenario_client *client)
     scenario_client_sends(client, "sends", size);
     sim_client_send(client->sim, slice_of(stream.data + client->sent, size));
     client->sent += size;
+    note_sent(client);
 }
 
 static void client_move(void *context, uint64_t number)
@@ -261,10 +273,13 @@ void scenario_client_connect(void *context, uint64_t number)
     const struct scenario *scenario = client->scenario;
     (void)number;
     client->moving = false;
+    source_choose(client);
     client->sim = client->listener->socket == SOCKET_PACKETS
                       ? sim_connect_packets(scenario->engine, client->listener->fd)
                       : sim_connect(scenario->engine, client->listener->fd);
     scenario_client_say(client, "connects from port", sim_client_peer(client->sim).port);
+    client->connected_ns = sim_now(scenario->engine);
+    client->scenario->by_port[sim_client_peer(client->sim).port % CLIENTS_MOST] = client;
     sim_client_watch(client->sim, client_look, client, 0);
     move_later(client, client->haste_ns);
 }

@@ -164,6 +164,7 @@ void scenario_correspondent_begin(void *context, uint64_t number)
     struct scenario_client *client = context;
     struct engine *engine = client->scenario->engine;
     (void)number;
+    source_choose(client);
     client->correspondent = sim_correspondent(engine, client->listener->fd, client->kind);
     if (client->reading == READS_NO_MORE)
         sim_correspondent_room(client->correspondent, client->read_most % 4);

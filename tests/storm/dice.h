@@ -27,4 +27,9 @@ void dice_set_number(const struct dice *dice, const char *name, int64_t number, 
 /* What the listeners listen to, how they speak and what they reply; but not yet listen. */
 void choose_listeners(const struct dice *dice);
 
+/* ---- clocks.c ---- */
+
+/* What happens to the clocks; after everything else is chosen. */
+void choose_clocks(const struct dice *dice);
+
 #endif

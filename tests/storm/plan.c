@@ -30,14 +30,21 @@ static uint8_t text_byte(uint8_t byte)
     return byte == '\n' || byte == '\r' || byte == 0 ? '.' : byte;
 }
 
+/* How much too long a message may be. */
+static int64_t too_long_by(const struct scenario_client *client, int64_t surely)
+{
+    if (client->malice == NEVER_ENDS)
+        return 30000;
+    return chance(client->scenario, 0.3) ? surely : 300;
+}
+
 static size_t text_size(const struct scenario_client *client, bool too_long)
 {
     const struct scenario *scenario = client->scenario;
     const struct scenario_listener *listener = client->listener;
     int64_t surely = listener->speech.kind <= SPEECH_LINE ? 2 : 1; /* a CR may end a line */
     if (too_long)
-        return listener->text_most +
-               (size_t)between(scenario, surely, chance(scenario, 0.3) ? surely : 300);
+        return listener->text_most + (size_t)between(scenario, surely, too_long_by(client, surely));
     if (listener->speech.kind == SPEECH_FIXED)
         return listener->speech.fixed;
     if (listener->max_message < 20000 && chance(scenario, 0.03))
@@ -91,18 +98,12 @@ static bool leaves_unasked(const struct scenario_client *client)
     return client->ending == LEAVES_BY_SHUTDOWN || client->ending == LEAVES_AT_ONCE;
 }
 
-static bool can_be_too_long(const struct scenario_listener *listener)
-{
-    const struct speech *speech = &listener->speech;
-    bool short_number = speech->kind == SPEECH_LENGTH && speech->number_size == 1;
-    return listener->max_message < 20000 && speech->kind != SPEECH_FIXED && !short_number;
-}
-
 static enum scenario_flaw some_flaw(const struct scenario_client *client, bool last)
 {
     const struct scenario *scenario = client->scenario;
     const struct speech *speech = &client->listener->speech;
-    if (can_be_too_long(client->listener) && chance(scenario, 0.03))
+    double too_long = client->malice == NEVER_ENDS ? 1 : 0.03;
+    if (listener_can_refuse(client->listener) && chance(scenario, too_long))
         return TOO_LONG;
     if (!speech_is_counted(speech) && !speech_is_strict(speech))
         return FLAWLESS;
@@ -280,22 +281,27 @@ static enum sim_correspondent_kind some_kind(const struct scenario_client *clien
     return other ? SIM_NAMELESS : SIM_NEAR;
 }
 
+/* A pause ends each message: only where nobody can be too early with the next. */
+static bool may_pause(const struct scenario_client *client)
+{
+    bool each = client->listener->reply != REPLIES_BY_APPLICATION;
+    return client->listener->speech.kind == SPEECH_TALK && client->ending != LEAVES_BY_RESET &&
+           ((client->polite && each) || client->message_count == 1);
+}
+
 static void plan_behaviour(struct scenario_client *client)
 {
     const struct scenario *scenario = client->scenario;
-    const struct scenario_listener *listener = client->listener;
     client->ending = some_ending(client);
     client->message_count = some_message_count(client);
     client->kind = some_kind(client);
     plan_reading(client);
-    bool replies = listener->reply != REPLIES_SILENT && client->reading != READS_NO_MORE;
-    bool each = listener->reply != REPLIES_BY_APPLICATION;
+    bool replies = client->listener->reply != REPLIES_SILENT && client->reading != READS_NO_MORE;
     client->polite = replies && chance(scenario, 0.3);
-    /* A pause ends each message: only where nobody can be too early with the next. */
-    client->pauses = listener->speech.kind == SPEECH_TALK && client->ending != LEAVES_BY_RESET &&
-                     ((client->polite && each) || client->message_count == 1) &&
-                     chance(scenario, 0.4);
     client->haste_ns = between(scenario, 0, chance(scenario, 0.2) ? 0 : 20000000);
+    client->malice = malice_choose(client);
+    malice_plan(client);
+    client->pauses = may_pause(client) && chance(scenario, 0.4);
 }
 
 /* Where in its stream it resets the connection: packets are not cut. */

@@ -217,6 +217,15 @@ const struct plant plants[] = {
     {"letter-twice", "the replies to datagrams are sent twice", plant_letter_twice},
     {"packets-joined", "two packets are handled as one", plant_packets_joined},
     {"packet-split", "a reply is sent as two packets", plant_packet_split},
+    {"timer-lost", "a deadline is not set after a receive", plant_timer_lost},
+    {"turn-lost", "a turn that is held is forgotten", plant_turn_lost},
+    {"memory-miscounted", "memory of an unfinished message is not counted",
+     plant_memory_miscounted},
+    {"deadline-by-wall", "a deadline is reckoned by the wall clock", plant_deadline_by_wall},
+    {"rate-forgotten", "what a source has sent does not count", plant_rate_forgotten},
+    {"end-twice", "a connection ends twice", plant_end_twice},
+    {"close-forgotten", "a connection's descriptor stays open", plant_close_forgotten},
+    {"never-sleeps", "no pass of the engine waits", plant_never_sleeps},
     {NULL, NULL, NULL},
 };
 
@@ -225,6 +234,7 @@ bool plant_put(struct engine *engine, const char *name)
     const struct plant *plant = plants;
     plant_here =
         (struct plant_state){.real = engine->table, .table = *engine->table, .engine = engine};
+    plant_here.wall_us = engine_wall_us(engine) - engine->now_ns / 1000;
     while (plant->name && strcmp(plant->name, name) != 0)
         plant++;
     if (!plant->name)

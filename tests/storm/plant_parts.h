@@ -4,6 +4,8 @@
 
 #include "plant.h"
 
+struct worker;
+
 /* The engine with its own table, and what stands before it. */
 struct plant_state {
     const struct engine_table *real;
@@ -11,7 +13,9 @@ struct plant_state {
     struct engine *engine;
     op_done *receive_done; /* the server's: the same for all its connections */
     op_done *datagrams_done;
-    bool keeping; /* a packet, or a place, for later */
+    struct worker *worker; /* whoever received last; NULL: nobody yet */
+    int64_t wall_us;       /* how far the wall clock was ahead of the other at the start */
+    bool keeping;          /* a packet, or a place, for later */
 };
 
 extern struct plant_state plant_here;
@@ -30,5 +34,15 @@ void plant_letter_unsent(struct engine_table *table);
 void plant_letter_twice(struct engine_table *table);
 void plant_packets_joined(struct engine_table *table);
 void plant_packet_split(struct engine_table *table);
+
+/* ---- plant_server.c: likewise, in what the server holds ---- */
+void plant_timer_lost(struct engine_table *table);
+void plant_turn_lost(struct engine_table *table);
+void plant_memory_miscounted(struct engine_table *table);
+void plant_deadline_by_wall(struct engine_table *table);
+void plant_rate_forgotten(struct engine_table *table);
+void plant_end_twice(struct engine_table *table);
+void plant_close_forgotten(struct engine_table *table);
+void plant_never_sleeps(struct engine_table *table);
 
 #endif

@@ -3,29 +3,32 @@
  * The server is told to stop at a time chosen before, or when its clients have nothing left to do.
  * It must then come to its end within its drain timeout. What is on its way after that still
  * reaches the clients. Then everything is counted: what is broken first is what is told. */
-#include "run.h"
+#include "run_parts.h"
 
-#include "choose.h"
 #include "plant.h"
-#include "serve/server.h"
+#include "tally.h"
 
 #include <stdio.h>
 
 #define PASSES_MOST 3000000
-#define SECOND_NS   INT64_C(1000000000)
 #define PATIENCE_NS (INT64_C(300) * SECOND_NS)
 
-struct run {
-    gt_server *server;
-    struct engine *engine; /* the server's */
-    struct choice choice;
-    struct scenario scenario;
-    int shown_fd;
-    int64_t stopped_ns; /* when it was told to stop; 0: not yet */
-    bool early;
-    bool over;
-    bool verbose;
-};
+static void told_connected(struct run *run, const struct gt_event *event)
+{
+    run->connected++;
+    scenario_connected(&run->scenario, event->peer);
+}
+
+static void told_ended(struct run *run, const struct gt_event *event)
+{
+    const char *reason = event->reason ? event->reason : "none";
+    unsigned i = 0;
+    while (i + 1 < REASON_COUNT && strcmp(reason_row(i)->word, reason) != 0)
+        i++;
+    run->ended[i]++;
+    run->connected += i == REASON_PER_SOURCE; /* it is told of once */
+    scenario_ended(&run->scenario, event->peer, reason);
+}
 
 static void told(const struct gt_event *event, void *context)
 {
@@ -34,9 +37,10 @@ static void told(const struct gt_event *event, void *context)
         printf("%9.3f ms  %s: %s\n", (double)sim_now(run->engine) / 1e6 - 1000, event->name,
                event->text);
     if (event->kind == GT_EVENT_CONNECTED)
-        scenario_connected(&run->scenario, event->peer);
+        told_connected(run, event);
+    run->paused |= event->kind == GT_EVENT_PAUSED;
     if (event->kind == GT_EVENT_ENDED)
-        scenario_ended(&run->scenario, event->peer, event->reason ? event->reason : "none");
+        told_ended(run, event);
 }
 
 /* ---- stopping ---- */
@@ -48,6 +52,7 @@ static void stop(struct run *run, bool early)
     if (run->verbose)
         printf("%9.3f ms  the server is told to stop\n", (double)sim_now(run->engine) / 1e6 - 1000);
     run->stopped_ns = sim_now(run->engine);
+    run->lost_at_stop_ns = sim_lost(run->engine);
     run->early = early;
     scenario_stopping(&run->scenario);
     gt_stop(run->server);
@@ -101,32 +106,23 @@ static bool begin(struct run *run, uint64_t seed, const char *plant)
     return server_start(run->server, run->engine) == GT_DONE;
 }
 
-static void check_world(struct run *run)
-{
-    const char *wrong = sim_check(run->engine);
-    if (wrong)
-        scenario_break(&run->scenario, "the simulation: %s", wrong);
-}
-
 static void let_run(struct run *run)
 {
-    unsigned passes = 0;
     while (!server_over(run->server) && !run->scenario.broken[0]) {
         server_step(run->server, -1);
-        if (++passes % 256 == 0)
-            check_world(run);
-        if (passes > PASSES_MOST)
+        run_watch(run);
+        if (run->passes > PASSES_MOST)
             scenario_break(&run->scenario, "the server does not come to an end");
     }
     run->over = true;
-    int64_t took_ns = sim_now(run->engine) - run->stopped_ns;
+    int64_t took_ns =
+        sim_now(run->engine) - run->stopped_ns - (sim_lost(run->engine) - run->lost_at_stop_ns);
     if (run->stopped_ns && took_ns > run->choice.drain_timeout_ns + SECOND_NS)
         scenario_break(&run->scenario, "the server took %lld ms to stop",
                        (long long)took_ns / 1000000);
 }
 
-/* What is on its way arrives, without the server. */
-static void let_settle(struct run *run)
+void run_settle(struct run *run)
 {
     for (unsigned passes = 0; !sim_idle(run->engine); passes++) {
         engine_pass(run->engine, -1);
@@ -135,122 +131,12 @@ static void let_settle(struct run *run)
             return;
         }
     }
-    check_world(run);
+    const char *wrong = sim_check(run->engine);
+    if (wrong)
+        scenario_break(&run->scenario, "the simulation: %s", wrong);
 }
 
-/* ---- judging ---- */
-
-static void judge_left_behind(struct run *run)
-{
-    const struct worker *worker = &run->server->crew.workers[0];
-    unsigned open = sim_open_count(run->engine);
-    if (open != 1)
-        scenario_break(&run->scenario, "%u descriptors are left open", open - 1);
-    size_t turns = worker->turns.taken - (worker->at_hand != NULL);
-    size_t parcels = worker->parcels.taken + worker->stagings.taken;
-    if (worker->connections.taken || turns || worker->outputs.taken || parcels)
-        scenario_break(&run->scenario, "%zu connections, %zu turns, %zu outputs, %zu parcels left",
-                       worker->connections.taken, turns, worker->outputs.taken, parcels);
-    if (worker->memory_bytes)
-        scenario_break(&run->scenario, "%zu bytes of memory are counted and not there",
-                       worker->memory_bytes);
-}
-
-static uint64_t counter(const struct run *run, const char *name)
-{
-    struct gt_counter counter = {.value = 0};
-    for (size_t i = 0; gt_counter_at(run->server, i, &counter); i++)
-        if (strcmp(counter.name, name) == 0)
-            return counter.value;
-    return UINT64_MAX;
-}
-
-static void judge_counter(struct run *run, const char *name, uint64_t right)
-{
-    if (counter(run, name) != right)
-        scenario_break(&run->scenario, "the counter %s is %llu, not %llu", name,
-                       (unsigned long long)counter(run, name), (unsigned long long)right);
-}
-
-/* What was counted is what was told, of each connection and of each reason. */
-static void judge_counters(struct run *run)
-{
-    const struct scenario *scenario = &run->scenario;
-    uint64_t connected = 0;
-    for (unsigned i = 0; i < scenario->plan.clients; i++) {
-        const char *reason = scenario->clients[i].reason;
-        uint64_t alike = 0;
-        char name[64];
-        connected += scenario->clients[i].connected_count;
-        for (unsigned other = 0; other < scenario->plan.clients; other++)
-            alike += strcmp(scenario->clients[other].reason, reason) == 0;
-        snprintf(name, sizeof name, "ended-%s", reason);
-        if (reason[0])
-            judge_counter(run, name, alike);
-    }
-    judge_counter(run, "connections", connected);
-    judge_counter(run, "connections-open", 0);
-    judge_counter(run, "messages", gt_message_count(run->server));
-}
-
-static void judge_count(struct run *run, int status, bool whole)
-{
-    const struct scenario_plan *plan = &run->scenario.plan;
-    bool none = plan->show == SHOWS_NONE;
-    bool unknown = plan->show == SHOWS_RAW && plan->chunks; /* where one chunk ends */
-    int64_t counted = (int64_t)gt_message_count(run->server);
-    int64_t shown = none || unknown ? counted : (int64_t)run->scenario.shown_count;
-    int64_t count = run->choice.count;
-    if (count > 0 && shown > count)
-        scenario_break(&run->scenario, "%lld messages were shown, of %lld", (long long)shown,
-                       (long long)count);
-    if (count > 0 && status == GT_DONE && shown != count)
-        scenario_break(&run->scenario, "done after %lld messages, of %lld", (long long)shown,
-                       (long long)count);
-    if (whole && shown != counted)
-        scenario_break(&run->scenario, "%lld messages were shown, %lld counted", (long long)shown,
-                       (long long)counted);
-}
-
-static bool has_goal(const struct run *run)
-{
-    return run->choice.count > 0 || run->choice.connections > 0;
-}
-
-static void judge_status(struct run *run, int status, bool failed)
-{
-    struct scenario *scenario = &run->scenario;
-    if (failed && status != GT_FAILED)
-        scenario_break(scenario, "it failed (%s) with status %d", gt_error(run->server), status);
-    if (!failed && !has_goal(run) && status != GT_DONE)
-        scenario_break(scenario, "it was stopped and drained with status %d: %s", status,
-                       gt_error(run->server));
-    if (!failed && has_goal(run) && !run->stopped_ns && status != GT_DONE &&
-        !(run->choice.count == 1 && run->server->crew.workers[0].reply_lost))
-        scenario_break(scenario, "it reached its goal with status %d: %s", status,
-                       gt_error(run->server));
-}
-
-static void judge(struct run *run)
-{
-    int status = server_finish(run->server);
-    bool cut_off = run->server->crew.workers[0].unfinished > 0;
-    bool failed = run->server->failed;
-    let_settle(run);
-    struct scenario_outcome outcome = {
-        .show_failed = failed,
-        .cut_off = cut_off,
-        .patient = run->choice.drain_timeout_ns >= 30 * SECOND_NS,
-        .counted = has_goal(run) && status != GT_STOPPED,
-        .early = run->early,
-        .crowded = run->choice.limited || sim_faults(run->engine)->descriptors_most > 0,
-    };
-    scenario_finish(&run->scenario, outcome);
-    judge_left_behind(run);
-    judge_counters(run);
-    judge_count(run, status, !failed && !cut_off);
-    judge_status(run, status, failed || cut_off);
-}
+/* ---- the end ---- */
 
 static void tell_found(struct run *run, char found[STORM_TEXT_SIZE])
 {
@@ -269,7 +155,25 @@ static bool force_over(struct run *run)
     return server_over(run->server);
 }
 
-bool storm_run(uint64_t seed, const char *plant, bool verbose, char found[STORM_TEXT_SIZE])
+static void count_in(struct run *run, struct tally *tally)
+{
+    const struct scenario_plan *plan = &run->choice.plan;
+    uint64_t *events = tally->events;
+    tally_clients(tally, &run->scenario);
+    events[TALLY_CROWDS] += plan->crowd;
+    events[TALLY_APPLICATIONS] += plan->application;
+    events[TALLY_LATER] += plan->later_ns > 0;
+    events[TALLY_RATED] += plan->limits.message_every_ns > 0;
+    events[TALLY_WALL_SET] += plan->jumps;
+    events[TALLY_STOOD_STILL] += sim_lost(run->engine) > 0;
+    events[TALLY_ACCEPT_PAUSED] += run->paused;
+    events[TALLY_EARLY] += run->early;
+    events[TALLY_COUNTED] += goal_reached(&run->server->goal);
+    events[TALLY_UNRECORDED] += run->server->crew.workers[0].recording_failed;
+}
+
+bool storm_run(uint64_t seed, const char *plant, bool verbose, struct tally *tally,
+               char found[STORM_TEXT_SIZE])
 {
     struct run run = {.verbose = verbose};
     if (!begin(&run, seed, plant)) {
@@ -281,14 +185,15 @@ bool storm_run(uint64_t seed, const char *plant, bool verbose, char found[STORM_
                (const char *)bytes_slice(&run.choice.words).data);
     let_run(&run);
     if (!run.scenario.broken[0])
-        judge(&run);
+        run_judge(&run);
+    count_in(&run, tally);
     bool fine = !run.scenario.broken[0];
     if (!fine)
         tell_found(&run, found);
     bytes_free(&run.choice.words);
-    if (fine || force_over(&run)) {
+    if (fine || (!plant && force_over(&run))) { /* what a planted bug leaves is past freeing */
         server_finish(run.server);
-        let_settle(&run);
+        run_settle(&run);
         scenario_free(&run.scenario);
         gt_free(&run.server);
     }

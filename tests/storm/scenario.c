@@ -20,6 +20,19 @@ void scenario_break(struct scenario *scenario, const char *format, ...)
     va_end(arguments);
 }
 
+static size_t longest_reply(const struct scenario_plan *plan)
+{
+    size_t longest = 0;
+    for (unsigned i = 0; i < plan->listener_count; i++) {
+        const struct scenario_listener *listener = &plan->listeners[i];
+        size_t sizes[] = {listener->reply_text.size, listener->greeting.size,
+                          listener->max_message + 64, 128};
+        for (unsigned j = 0; j < sizeof sizes / sizeof *sizes; j++)
+            longest = sizes[j] > longest ? sizes[j] : longest;
+    }
+    return longest;
+}
+
 void scenario_begin(struct scenario *scenario, struct engine *engine, int shown_fd,
                     const struct scenario_plan *plan, bool verbose)
 {
@@ -27,6 +40,8 @@ void scenario_begin(struct scenario *scenario, struct engine *engine, int shown_
     scenario->shown_fd = shown_fd;
     scenario->plan = *plan;
     scenario->verbose = verbose;
+    scenario->reply_most = longest_reply(plan);
+    list_init(&scenario->laters);
     scenario->clients = calloc(plan->clients, sizeof *scenario->clients);
     if (!scenario->clients)
         abort();
@@ -61,7 +76,8 @@ bool scenario_quiet(const struct scenario *scenario)
     for (unsigned i = 0; i < scenario->plan.clients; i++)
         if (scenario->clients[i].moving || scenario->clients[i].ticking)
             return false;
-    return sim_now(scenario->engine) - scenario->active_ns > QUIET_NS;
+    int64_t still_ns = sim_now(scenario->engine) - scenario->active_ns;
+    return still_ns - sim_lost(scenario->engine) > QUIET_NS;
 }
 
 size_t scenario_size(const struct scenario *scenario)
@@ -80,11 +96,9 @@ static struct scenario_client *client_of(struct scenario *scenario, const char *
 {
     const char *colon = strrchr(peer, ':');
     unsigned port = colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
-    for (unsigned i = 0; i < scenario->plan.clients; i++) {
-        struct scenario_client *client = &scenario->clients[i];
-        if (client->sim && sim_client_peer(client->sim).port == port)
-            return client;
-    }
+    struct scenario_client *client = scenario->by_port[port % CLIENTS_MOST];
+    if (client && sim_client_peer(client->sim).port == port)
+        return client;
     scenario_break(scenario, "the server speaks of a connection that nobody made: %s", peer);
     return NULL;
 }
@@ -92,8 +106,20 @@ static struct scenario_client *client_of(struct scenario *scenario, const char *
 void scenario_connected(struct scenario *scenario, const char *peer)
 {
     struct scenario_client *client = client_of(scenario, peer);
-    if (client)
-        client->connected_count++;
+    if (!client)
+        return;
+    client->connected_count++;
+    source_opened(scenario, client);
+}
+
+/* A connection is told of at most once, and then its end is told once; that of one too many of its
+ * source is told alone. */
+static void check_ended(struct scenario *scenario, const struct scenario_client *client)
+{
+    unsigned begun = client->connected_count + (strcmp(client->reason, "per-source") == 0);
+    if (begun > 1 || client->ended_count != begun)
+        scenario_break(scenario, "the connection of client %u began %u times and ended %u times",
+                       client->number, client->connected_count, client->ended_count);
 }
 
 void scenario_ended(struct scenario *scenario, const char *peer, const char *reason)
@@ -101,44 +127,30 @@ void scenario_ended(struct scenario *scenario, const char *peer, const char *rea
     struct scenario_client *client = client_of(scenario, peer);
     if (!client)
         return;
-    client->ended_count++;
     snprintf(client->reason, sizeof client->reason, "%s", reason);
+    client->ended_count++;
+    check_ended(scenario, client);
+    if (client->connected_count > 0)
+        source_closed(scenario, client);
+    scenario_see_reason(scenario, client);
 }
 
 void scenario_stopping(struct scenario *scenario)
 {
+    scenario->stopped_ns = sim_now(scenario->engine);
     for (unsigned i = 0; i < scenario->plan.clients; i++) {
         struct scenario_client *client = &scenario->clients[i];
         if (client->correspondent)
             client->arrived_at_stop = sim_correspondent_arrived(client->correspondent);
         if (!client->sim)
             continue;
+        client->queued_at_stop = sim_client_state(client->sim).queued;
         size_t unacknowledged = sim_client_state(client->sim).unacknowledged;
         client->arrived_at_stop = client->sent > unacknowledged ? client->sent - unacknowledged : 0;
     }
 }
 
 /* ---- the end ---- */
-
-/* Whether the server had a good reason not to serve this client to its end. */
-static bool excused(const struct scenario_client *client)
-{
-    static const char *const reasons[] = {"gave-way",        "memory",       "no-memory",
-                                          "message-timeout", "unrecorded",   "abandoned",
-                                          "idle-timeout",    "drain-timeout"};
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (strcmp(client->reason, reasons[i]) == 0)
-            return true;
-    return false;
-}
-
-/* A connection is told of at most once, and then its end is told once. */
-static void finish_ended(struct scenario *scenario, const struct scenario_client *client)
-{
-    if (client->connected_count > 1 || client->ended_count != client->connected_count)
-        scenario_break(scenario, "the connection of client %u began %u times and ended %u times",
-                       client->number, client->connected_count, client->ended_count);
-}
 
 /* How many messages must have been taken though the server was told to stop: those that had arrived
  * whole, their ends included, within what one receive brings. */
@@ -224,17 +236,18 @@ static void finish_told(struct scenario *scenario, const struct scenario_client 
 static void finish_client(struct scenario *scenario, const struct scenario_client *client,
                           struct scenario_outcome outcome)
 {
-    finish_ended(scenario, client);
+    check_ended(scenario, client);
     if (!outcome.show_failed && !outcome.cut_off)
         finish_flaw(scenario, client);
-    bool honest = client->sim && scenario_client_honest(client) && !excused(client);
+    bool honest = client->sim && scenario_client_honest(client) && !scenario_excuses(client);
     if (!honest || outcome.cut_off || outcome.show_failed)
         return;
     struct sim_client_state state = sim_client_state(client->sim);
     bool late = outcome.early && !client->queued_at_stop; /* it may have come too late */
-    if (!state.accepted && (state.aborted || outcome.crowded || outcome.counted || late))
+    bool known = client->ended_count > 0;                 /* and not only waits for a place */
+    if (!known && (state.aborted || outcome.crowded || outcome.counted || late))
         return;
-    if (!state.accepted)
+    if (!known)
         scenario_break(scenario, "client %u was never accepted", client->number);
     bool none = scenario->plan.show == SHOWS_NONE;
     unsigned due = due_count(scenario, client, outcome);
@@ -253,8 +266,9 @@ static void finish_client(struct scenario *scenario, const struct scenario_clien
 static unsigned due_datagrams(const struct scenario *scenario, const struct scenario_client *client,
                               struct scenario_outcome outcome)
 {
-    bool lossy =
-        client->listener->socket == SOCKET_UDP && sim_faults(scenario->engine)->datagram_lost > 0;
+    bool lossy = client->listener->socket == SOCKET_UDP &&
+                 (sim_faults(scenario->engine)->datagram_lost > 0 ||
+                  scenario->plan.limits.message_every_ns > 0);
     return outcome.counted || outcome.early || lossy ? 0 : client->sent_count;
 }
 
@@ -262,6 +276,8 @@ static unsigned due_datagrams(const struct scenario *scenario, const struct scen
 static void finish_arrived(struct scenario *scenario, const struct scenario_client *client)
 {
     size_t taken = client->shown;
+    if (scenario->plan.limits.message_every_ns > 0)
+        return;
     if (scenario->plan.show == SHOWS_NONE || sim_faults(scenario->engine)->datagrams_refused > 0)
         return;
     for (unsigned i = 0; i < client->sent_count; i++)

@@ -32,6 +32,9 @@ enum scenario_reply { REPLIES_TEXT, REPLIES_ECHO, REPLIES_SILENT, REPLIES_BY_APP
 
 #define LISTENERS_MOST 4
 
+/* Clients of a crowd, at most. */
+#define CLIENTS_MOST 400
+
 /* One of the server's listeners, as far as its clients must know it. */
 struct scenario_listener {
     int fd;
@@ -50,6 +53,26 @@ struct scenario_listener {
 
 enum scenario_show { SHOWS_TALK, SHOWS_RAW, SHOWS_JSON, SHOWS_HEX, SHOWS_NONE };
 
+/* What may end a connection that does nothing wrong. */
+struct scenario_limits {
+    int64_t idle_ns, message_ns, write_ns; /* timeouts; -1: none */
+    bool connections;                      /* there are places for few */
+    bool memory;                           /* for little */
+    bool show;                             /* messages may not be shown */
+    unsigned per_source;                   /* connections of one source; 0: no bound */
+    int64_t message_every_ns;              /* of one source; 0: no bound */
+    unsigned sources;                      /* addresses that connections come from */
+};
+
+/* An address, or a net, that clients come from. */
+struct scenario_source {
+    unsigned clients;
+    unsigned open;         /* connections */
+    int64_t used_until_ns; /* it has used up what it may say until then */
+};
+
+#define SOURCES_MOST 8
+
 /* What the server was told, as far as its clients must know; and what the clients should be like.
  */
 struct scenario_plan {
@@ -57,8 +80,13 @@ struct scenario_plan {
     unsigned listener_count;
     bool chunks; /* one of them speaks in chunks */
     enum scenario_show show;
+    bool prompt;      /* what is taken is shown at once */
     bool application; /* replies to all messages */
     int64_t later_ns; /* it may take so long */
+    bool crowd;       /* many clients, and most of them hostile */
+    bool jumps;       /* the wall clock is set now and then */
+    bool leaps;       /* the clock that times everything leaps, the world standing still */
+    struct scenario_limits limits;
     unsigned clients;
     unsigned messages_most; /* of one client */
     size_t size_most;       /* of a usual message, bytes */
@@ -73,6 +101,20 @@ enum scenario_ending {
     LEAVES_AT_ONCE,     /* closes when all is sent, whatever comes */
     LEAVES_BY_RESET,    /* somewhere on its way */
     STAYS               /* until the server closes */
+};
+
+/* How a client means to hurt others. */
+enum scenario_malice {
+    MEANS_NO_HARM,
+    IS_SILENT,   /* connects and waits */
+    PROBES,      /* connects and goes */
+    HALF_CLOSES, /* ends its stream at once, and waits */
+    TRICKLES,    /* a byte, a while, a byte */
+    NEVER_READS, /* and sends as much as it can */
+    NEVER_ENDS,  /* a message that goes on and on */
+    FLOODS,      /* many messages, all at once */
+    RESETS,      /* soon */
+    MALICES
 };
 
 enum scenario_reading { READS_ALL, READS_SLOWLY, READS_NO_MORE };
@@ -107,6 +149,7 @@ struct scenario_client {
     struct sim_client *sim;                  /* a connection; NULL before it connects */
     struct sim_correspondent *correspondent; /* or of datagrams */
     unsigned number;
+    unsigned source;
     enum sim_correspondent_kind kind;
     struct bytes stream;   /* all it will send */
     struct bytes expected; /* all it should receive, as far as messages are taken */
@@ -115,18 +158,22 @@ struct scenario_client {
     unsigned valid_count; /* of a connection's: those the server may take, the first ones */
     enum scenario_ending ending;
     enum scenario_reading reading;
+    enum scenario_malice malice;
     bool polite;      /* sends a message when the one before was replied to */
     bool pauses;      /* talk: each message is ended by a pause */
     size_t reset_at;  /* bytes sent */
     size_t read_most; /* READS_SLOWLY: at a time; READS_NO_MORE: altogether */
     int64_t haste_ns; /* the longest pause between two cuts */
+    int64_t connected_ns;
+    int64_t sent_ns;    /* when it last sent something */
+    int64_t silence_ns; /* for how long at most it had not sent anything when it did */
     size_t sent;
     unsigned sent_count;      /* datagrams */
     unsigned refused_count;   /* since the last of them */
     size_t verified;          /* received and right */
     unsigned begun;           /* replies of which a byte has come */
     unsigned shown;           /* messages seen in what is shown */
-    bool queued_at_stop;      /* or accepted already */
+    bool queued_at_stop;      /* it waited to be accepted when the server was told to stop */
     size_t arrived_at_stop;   /* bytes, or datagrams, the server's system surely had at the stop */
     bool moving;              /* its next move is on the clock */
     bool ticking;             /* its next slow read is */
@@ -141,11 +188,16 @@ struct scenario {
     int shown_fd; /* a file or a stream */
     struct scenario_plan plan;
     struct scenario_client *clients;
-    size_t shown_at; /* bytes of what is shown that are checked */
+    struct scenario_client *by_port[CLIENTS_MOST]; /* that have connected, by their port modulo */
+    struct scenario_source sources[SOURCES_MOST];
+    int64_t stopped_ns; /* when the server was told to stop; 0: not yet */
+    size_t shown_at;    /* bytes of what is shown that are checked */
     uint64_t shown_count;
     char shown_time[32];    /* of the last message in json */
     int64_t active_ns;      /* when a client last did something */
     struct bytes rendering; /* scratch */
+    struct list laters;     /* replies that the application owes */
+    size_t reply_most;      /* bytes of the longest reply to a message */
     unsigned opened_count;  /* connections that the application was told of */
     unsigned closed_count;  /* and their ends */
     unsigned sends;         /* of cuts and datagrams */
@@ -191,6 +243,14 @@ struct scenario_outcome {
 /* The server is gone and all that was on its way has arrived: check that nothing is missing. */
 void scenario_finish(struct scenario *scenario, struct scenario_outcome outcome);
 
+/* ---- reasons.c ---- */
+
+/* The connection of this client has ended: whether it may have, for this reason, so early. */
+void scenario_see_reason(struct scenario *scenario, const struct scenario_client *client);
+
+/* Whether the server had a good reason not to serve it to its end. */
+bool scenario_excuses(const struct scenario_client *client);
+
 /* Whether it speaks in datagrams. */
 static inline bool is_correspondent(const struct scenario_client *client)
 {
@@ -199,6 +259,31 @@ static inline bool is_correspondent(const struct scenario_client *client)
 
 /* ---- plan.c: what clients are like ---- */
 void scenario_plan_client(struct scenario *scenario, struct scenario_client *client);
+
+/* ---- sources.c ---- */
+
+/* Where this client comes from; before it connects. */
+void source_choose(struct scenario_client *client);
+
+/* It was told that a connection is open, and has ended: no source has too many. */
+void source_opened(struct scenario *scenario, const struct scenario_client *client);
+void source_closed(struct scenario *scenario, const struct scenario_client *client);
+
+/* Whether this client's source had no room for it. */
+bool source_is_full(const struct scenario_client *client);
+
+/* A message of it was taken: whether its source may send so many. */
+void source_takes(struct scenario *scenario, const struct scenario_client *client);
+
+/* ---- malice.c ---- */
+
+/* Whether it has a bound that a message can be over. */
+bool listener_can_refuse(const struct scenario_listener *listener);
+
+/* How this client means to hurt others, if at all; and what it does therefore, in what is planned
+ * of it so far. */
+enum scenario_malice malice_choose(const struct scenario_client *client);
+void malice_plan(struct scenario_client *client);
 
 /* ---- name.c: the names of messages ---- */
 
@@ -251,5 +336,8 @@ unsigned scenario_copies(const struct scenario_client *client,
 
 /* ---- application.c: the application in whose place the storm replies ---- */
 void application_install(struct scenario *scenario, gt_server *server);
+
+/* How many replies it owes, and how many of them to nobody, whose message is recorded. */
+void application_awaits(const struct scenario *scenario, unsigned *awaited, unsigned *forsaken);
 
 #endif

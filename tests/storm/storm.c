@@ -1,205 +1,202 @@
 /* storm.c: a whole server in a simulated world, thousands of times.
  *
  *     storm [SEEDS]            seeds 1 to SEEDS (1000)
- *     storm --seeds FROM-TO
+ *     storm FROM-TO
  *     storm --seed N [-v]      one run, told in full with -v
  *     storm -k ...             go on after a failure
+ *     storm -j N ...           in so many processes (as many as there are CPUs)
+ *     storm --tally ...        print what happened in how many runs
  *     storm --controls         put in each planted bug in turn: the storm must find every one
  *     storm --plant NAME ...   any of the above with that bug put in
  *
- * A seed decides everything: the server's settings, what the network and the disk do to it, the
- * clients and when it is told to stop. While it runs, its clients check what comes (scenario.h);
- * afterwards it is checked that nothing is missing and nothing was left behind. A failure prints
- * its seed, which replays it.
+ * A seed decides everything: the server's settings, what the network, the disk and the clocks do to
+ * it, the clients and when it is told to stop. While it runs, its clients check what comes
+ * (scenario.h), and after each pass everything the server holds is looked at (check.h); afterwards
+ * it is checked that nothing is missing and nothing was left behind. A failure prints its seed,
+ * which replays it. Many runs must together have met everything there is to meet (tally.h).
  *
  * Exit status: 0 nothing was found; 1 something was (with --controls: something was not); 2 wrong
  * usage. */
-#include "run.h"
+#include "search.h"
 
 #include "plant.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 /* Every planted bug is found within so many seeds. */
-#define CONTROL_SEEDS 2000
+#define CONTROL_SEEDS 10000
 
-/* A run takes a millisecond; one that takes so long hangs. */
-#define HANGS_SECONDS 120
+/* So many runs meet everything. */
+#define WHOLE_RUNS 10000
 
 struct orders {
-    uint64_t from, to;
-    bool verbose;
+    struct search search;
     bool controls;
-    bool on;           /* go on after a failure */
-    const char *plant; /* or NULL */
+    bool tally;
 };
 
 static int usage(void)
 {
-    fputs("usage: storm [-k] [--plant NAME] [SEEDS | --seeds FROM-TO | --seed N [-v]]\n"
-          "       storm --controls\n",
+    fputs("usage: storm [-k] [-j N] [--tally] [--plant NAME] [SEEDS | FROM-TO | --seed N [-v]]\n"
+          "       storm [-j N] --controls\n",
           stderr);
     for (const struct plant *plant = plants; plant->name; plant++)
         fprintf(stderr, "  %-22s %s\n", plant->name, plant->what);
     return 2;
 }
 
-/* ---- runs that never come back ---- */
-
-static char last_words[200];
-
-/* An assertion failed, or a run hangs: say at least which. */
-static void on_death(int number)
-{
-    ssize_t written = write(STDOUT_FILENO, last_words, strlen(last_words));
-    (void)written;
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-/* A sanitizer has found something, where the storm is built with one. */
-extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
-
-static void on_sanitizer(void)
-{
-    on_death(SIGABRT);
-}
-
-static void expect_death(void)
-{
-    signal(SIGABRT, on_death);
-    signal(SIGSEGV, on_death);
-    signal(SIGALRM, on_death);
-    if (__sanitizer_set_death_callback)
-        __sanitizer_set_death_callback(on_sanitizer);
-}
-
-static bool run_seed(const struct orders *orders, uint64_t seed, char found[STORM_TEXT_SIZE])
-{
-    snprintf(last_words, sizeof last_words,
-             "seed %llu: died (or hung for %d s)\nreplay: storm%s%s --seed %llu -v\n",
-             (unsigned long long)seed, HANGS_SECONDS, orders->plant ? " --plant " : "",
-             orders->plant ? orders->plant : "", (unsigned long long)seed);
-    alarm(HANGS_SECONDS);
-    return storm_run(seed, orders->plant, orders->verbose, found);
-}
-
 /* ---- the storm ---- */
 
-/* Run the seeds from one on: the first that finds something, or 0. */
-static uint64_t search(const struct orders *orders, uint64_t from, char found[STORM_TEXT_SIZE])
+static double seconds_of(struct timeval time)
 {
-    for (uint64_t seed = from; seed <= orders->to; seed++)
-        if (!run_seed(orders, seed, found))
-            return seed;
-    return 0;
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
-static void print_found(const struct orders *orders, uint64_t seed, const char *found)
+static double cpu_seconds(void)
 {
-    printf("seed %llu: %s\n", (unsigned long long)seed, found);
-    printf("replay: storm%s%s --seed %llu -v\n", orders->plant ? " --plant " : "",
-           orders->plant ? orders->plant : "", (unsigned long long)seed);
-    fflush(stdout);
+    struct rusage own, children;
+    getrusage(RUSAGE_SELF, &own);
+    getrusage(RUSAGE_CHILDREN, &children);
+    return seconds_of(own.ru_utime) + seconds_of(own.ru_stime) + seconds_of(children.ru_utime) +
+           seconds_of(children.ru_stime);
+}
+
+static double clock_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void print_sum(const struct search_sum *sum, double seconds)
+{
+    double cpu = cpu_seconds();
+    printf("storm: %llu seeds, %llu failures (%.0f seeds a second, %.0f a second of CPU)\n",
+           (unsigned long long)sum->runs, (unsigned long long)sum->failures,
+           (double)sum->runs / (seconds > 0.001 ? seconds : 0.001),
+           (double)sum->runs / (cpu > 0.001 ? cpu : 0.001));
 }
 
 static int storm(const struct orders *orders)
 {
-    char found[STORM_TEXT_SIZE];
-    clock_t start = clock();
-    uint64_t count = orders->to - orders->from + 1;
-    unsigned failures = 0;
-    for (uint64_t seed = orders->from; (seed = search(orders, seed, found)) > 0; seed++) {
-        print_found(orders, seed, found);
-        failures++;
-        if (!orders->on)
-            return 1;
-    }
-    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    printf("storm: %llu seeds, %u failures (%.0f seeds a second of CPU)\n",
-           (unsigned long long)count, failures,
-           (double)count / (seconds > 0.001 ? seconds : 0.001));
-    return failures ? 1 : 0;
+    struct search_sum sum;
+    double start = clock_seconds();
+    search_all(&orders->search, &sum);
+    print_sum(&sum, clock_seconds() - start);
+    if (orders->tally)
+        tally_print(&sum.tally);
+    bool whole = sum.runs < WHOLE_RUNS || orders->search.plant || tally_is_whole(&sum.tally);
+    return sum.failures || !whole ? 1 : 0;
+}
+
+/* ---- controls ---- */
+
+/* The first seed that finds something, or 0. */
+static uint64_t find(const struct search *search, char found[STORM_TEXT_SIZE])
+{
+    struct tally tally = {0};
+    for (uint64_t seed = search->from; seed <= search->to; seed++)
+        if (!search_run(search, seed, &tally, found))
+            return seed;
+    return 0;
 }
 
 /* Put in one bug: it must be found, and its seed must find the same again. */
-static bool control(struct orders orders, const struct plant *plant)
+static bool control(const void *context, unsigned number)
 {
-    char found[STORM_TEXT_SIZE], again[STORM_TEXT_SIZE];
-    orders.plant = plant->name;
-    uint64_t seed = search(&orders, orders.from, found);
-    if (seed == 0) {
+    const struct plant *plant = &plants[number];
+    struct search search = *(const struct search *)context;
+    struct tally tally = {0};
+    char found[STORM_TEXT_SIZE] = "", again[STORM_TEXT_SIZE] = "";
+    search.plant = plant->name;
+    uint64_t seed = find(&search, found);
+    bool same = seed > 0 && !search_run(&search, seed, &tally, again) && strcmp(found, again) == 0;
+    if (seed == 0)
         printf("%s (%s): not found\n", plant->name, plant->what);
-        return false;
-    }
-    bool same = !run_seed(&orders, seed, again) && strcmp(found, again) == 0;
-    printf("%s (%s): found with seed %llu: %s%s\n", plant->name, plant->what,
-           (unsigned long long)seed, found, same ? "" : "; and NOT REPLAYED by it");
+    else
+        printf("%s (%s): found with seed %llu%s: %.*s\n", plant->name, plant->what,
+               (unsigned long long)seed, same ? "" : ", which does NOT REPLAY it",
+               (int)strcspn(found, "\n"), found);
     return same;
 }
 
 static int controls(const struct orders *orders)
 {
-    bool all = true;
-    for (const struct plant *plant = plants; plant->name; plant++)
-        all &= control(*orders, plant);
-    return all ? 0 : 1;
+    unsigned count = 0;
+    while (plants[count].name)
+        count++;
+    return search_share(orders->search.processes, count, control, &orders->search) ? 0 : 1;
 }
+
+/* ---- orders ---- */
 
 static bool read_number(const char *text, uint64_t *number)
 {
     char *end;
     *number = strtoull(text, &end, 10);
-    return *text >= '0' && *text <= '9' && *end == 0;
+    return *text >= '0' && *text <= '9' && *end == 0 && *number > 0;
 }
 
-static bool read_range(const char *text, struct orders *orders)
+/* "SEEDS" or "FROM-TO" */
+static bool read_seeds(const char *text, struct search *search)
 {
     unsigned long long from, to;
     char rest;
+    if (read_number(text, &search->to))
+        return true;
     if (sscanf(text, "%llu-%llu%c", &from, &to, &rest) != 2 || from == 0 || to < from)
         return false;
-    orders->from = from;
-    orders->to = to;
+    search->from = from;
+    search->to = to;
+    return true;
+}
+
+/* A word that stands alone: false when it is none. */
+static bool read_word(const char *word, struct orders *orders)
+{
+    if (strcmp(word, "-v") == 0)
+        orders->search.verbose = true;
+    else if (strcmp(word, "-k") == 0)
+        orders->search.on = true;
+    else if (strcmp(word, "--tally") == 0)
+        orders->tally = true;
+    else if (strcmp(word, "--controls") == 0)
+        orders->controls = true;
+    else
+        return read_seeds(word, &orders->search);
+    return true;
+}
+
+/* A word with a value: false when it is none, or the value is wrong. */
+static bool read_pair(const char *word, const char *value, struct search *search)
+{
+    uint64_t number;
+    if (strcmp(word, "--plant") == 0) {
+        search->plant = value;
+        return true;
+    }
+    if (!read_number(value, &number))
+        return false;
+    if (strcmp(word, "-j") == 0)
+        search->processes = (unsigned)number;
+    else if (strcmp(word, "--seed") == 0)
+        search->from = search->to = number;
+    else
+        return false;
     return true;
 }
 
 /* Read one argument, and what belongs to it: how many were read; 0: it is wrong. */
 static int read_order(char **arguments, struct orders *orders)
 {
-    const char *word = arguments[0], *value = arguments[1];
-    if (strcmp(word, "-v") == 0) {
-        orders->verbose = true;
+    if (read_word(arguments[0], orders))
         return 1;
-    }
-    if (strcmp(word, "-k") == 0) {
-        orders->on = true;
-        return 1;
-    }
-    if (strcmp(word, "--controls") == 0) {
-        orders->controls = true;
-        orders->to = CONTROL_SEEDS;
-        return 1;
-    }
-    if (read_number(word, &orders->to))
-        return orders->to > 0;
-    if (value && strcmp(word, "--seeds") == 0)
-        return read_range(value, orders) ? 2 : 0;
-    if (value && strcmp(word, "--seed") == 0) {
-        bool right = read_number(value, &orders->from);
-        orders->to = orders->from;
-        return right && orders->from > 0 ? 2 : 0;
-    }
-    if (value && strcmp(word, "--plant") == 0) {
-        orders->plant = value;
-        return 2;
-    }
-    return 0;
+    return arguments[1] && read_pair(arguments[0], arguments[1], &orders->search) ? 2 : 0;
 }
 
 static bool plant_exists(const char *name)
@@ -212,14 +209,20 @@ static bool plant_exists(const char *name)
 
 int main(int argc, char **argv)
 {
-    struct orders orders = {.from = 1, .to = 1000};
-    expect_death();
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    struct orders orders = {
+        .search = {.from = 1, .to = 1000, .processes = cpus > 0 ? (unsigned)cpus : 1}};
+    search_expect_death();
     for (int i = 1, read; i < argc; i += read) {
         read = read_order(argv + i, &orders);
         if (read == 0)
             return usage();
     }
-    if (orders.plant && !plant_exists(orders.plant))
+    if (orders.search.plant && !plant_exists(orders.search.plant))
         return usage();
+    if (orders.search.verbose)
+        orders.search.processes = 1;
+    if (orders.controls)
+        orders.search.to = CONTROL_SEEDS;
     return orders.controls ? controls(&orders) : storm(&orders);
 }

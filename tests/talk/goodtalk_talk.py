@@ -113,7 +113,8 @@ class Collector(threading.Thread):
 class Program:
     """goodtalk, started. stdout and stderr are Collectors, unless a descriptor was given."""
 
-    def __init__(self, arguments, wrapper=(), ready=True, stdout=None, stderr=None, **how):
+    def __init__(self, arguments, wrapper=(), ready=True, stdout=None, stderr=None, program=None,
+                 **how):
         reads, extra = [], []
         pass_fds = list(how.pop("pass_fds", ()))
         if ready:
@@ -126,7 +127,7 @@ class Program:
             reads.append(read)
             sides.append(write)
         self.process = subprocess.Popen(
-            [*wrapper, GOODTALK, *extra, *arguments], stdin=how.pop("stdin", subprocess.DEVNULL),
+            [*wrapper, program or GOODTALK, *extra, *arguments], stdin=how.pop("stdin", subprocess.DEVNULL),
             stdout=sides[0], stderr=sides[1], pass_fds=pass_fds, **how)
         self.pid = self.process.pid
         for read, write in zip(reads, sides):
@@ -251,6 +252,17 @@ def where(target):
     if isinstance(target, tuple):
         return (socket.AF_INET6 if ":" in target[0] else socket.AF_INET), target
     return socket.AF_UNIX, target if isinstance(target, bytes) else str(target)
+
+
+def received(peer, size):
+    """So many bytes of a stream, in however many pieces they come; fewer where it ends before."""
+    data = b""
+    while len(data) < size:
+        piece = peer.recv(size - len(data))
+        if not piece:
+            break
+        data += piece
+    return data
 
 
 class Client:

@@ -8,7 +8,7 @@ import termios
 
 import pytest
 from goodtalk_send import send
-from goodtalk_talk import GOODTALK, PATIENCE, REPLY, until
+from goodtalk_talk import GOODTALK, PATIENCE, REPLY, received, until
 from test_06_what_is_shown import body_of
 
 ALL = bytes(range(256))
@@ -210,7 +210,7 @@ def test_a_server_with_a_full_queue_is_waited_for(goodtalk, sender, tmp_path):
             taken, _ = listener.accept()
             with taken:
                 taken.settimeout(PATIENCE)
-                assert taken.recv(100) == b"hello\n"
+                assert received(taken, 6) == b"hello\n"
                 taken.sendall(b"at last\n")
                 assert waiting.ended() == 0
     assert waiting.stdout.everything() == b"at last\n"

@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 import pytest
-from goodtalk_talk import GOODTALK, PATIENCE
+from goodtalk_talk import GOODTALK, PATIENCE, received
 from test_06_what_is_shown import check_fit_for_a_terminal, read_back
 from test_12_terminal import SEQUENCES, Terminal, check_screen, terminal  # noqa: F401
 
@@ -147,7 +147,7 @@ def test_a_prompt_without_a_line_end_is_shown(window, fake):
     """A person waits for it, also after lines."""
     def serve(connection):
         connection.sendall(b"welcome\nlogin: ")
-        assert connection.recv(100) == b"me\n"
+        assert received(connection, 3) == b"me\n"
         connection.sendall(b"well\npassword: ")
         connection.recv(100)
 

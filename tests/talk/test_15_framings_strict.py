@@ -7,7 +7,7 @@ import json
 
 import pytest
 from goodtalk_framings import Framing, varint
-from goodtalk_talk import REPLY, Client, program_starter, run
+from goodtalk_talk import REPLY, Client, program_starter, received, run
 from test_06_what_is_shown import body_of
 
 MAX = 64  # --max-message
@@ -168,7 +168,8 @@ def heard(client, said, reason):
 def test_refused_told_and_contained(strict, spec, said, reason):
     server = strict(spec)
     with Client(server.talk.port) as honest, Client(server.talk.port) as client:
-        assert honest.send(server.good).socket.recv(100) == server.good
+        honest.send(server.good)
+        assert received(honest.socket, len(server.good)) == server.good
         honest.send(server.good[:1])
         name = client.name
         assert heard(client, server.good + said, reason) == server.good
@@ -177,7 +178,8 @@ def test_refused_told_and_contained(strict, spec, said, reason):
         assert (told["reason"], told["level"]) == (reason, "warning")
         assert told["text"].startswith(name)
         assert server.shown_of(name) == [server.framing.message(good_body(spec))]
-        assert honest.send(server.good[1:]).socket.recv(100) == server.good
+        honest.send(server.good[1:])
+        assert received(honest.socket, len(server.good)) == server.good
 
 
 @pytest.mark.parametrize("spec, said, reason", CASES, ids=lambda value: repr(value)[:60])
@@ -217,7 +219,8 @@ def test_control_the_good_message_is_good(strict, spec):
     server = strict(spec)
     with Client(server.talk.port) as client:
         for _ in range(3):
-            assert client.send(server.good).socket.recv(100) == server.good
+            client.send(server.good)
+            assert received(client.socket, len(server.good)) == server.good
         client.half_close().everything()
         assert server.reason_told(client.name)["reason"] == "peer-closed"
 

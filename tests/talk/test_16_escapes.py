@@ -14,7 +14,8 @@ import tty
 import pytest
 from goodtalk_datagrams import Peer
 from goodtalk_framings import Framing
-from goodtalk_talk import (GOODTALK, PATIENCE, REPLY, SHOWN, Client, Collector, is_sanitized)
+from goodtalk_talk import (GOODTALK, PATIENCE, REPLY, SHOWN, Client, Collector, is_sanitized,
+                           received)
 from test_06_what_is_shown import body_of, check_fit_for_a_terminal, read_back
 
 RANDOM_COUNT = 10_000
@@ -315,7 +316,7 @@ def test_names_of_unix_sockets(screened, tmp_path, monkeypatch, kind, abstract, 
         client.connect(address)
         client.send(b"hello\n")
         if kind != "unixgram":
-            assert client.recv(100) == REPLY
+            assert received(client, len(REPLY)) == REPLY
         client.send(b"x" * 20)
         if kind != "unixgram":
             assert client.recv(100) == b""

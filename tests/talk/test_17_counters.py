@@ -8,8 +8,8 @@ import threading
 
 import pytest
 from goodtalk_datagrams import Peer
-from goodtalk_talk import (PATIENCE, REPLY, Client, Collector, bytes_waiting, is_sanitized, say,
-                           until, wait_readable)
+from goodtalk_talk import (PATIENCE, REPLY, Client, Collector, bytes_waiting, is_sanitized, received,
+                           say, until, wait_readable)
 from test_06_slow_stdout import F_SETPIPE_SZ, PAGE
 
 COUNTERS = ["connections", "connections-open", "datagrams", "datagrams-refused",
@@ -152,7 +152,7 @@ def test_lengths_are_bytes_too(kept):
     talk = kept("-f", "netstring", "--echo")
     with Client(talk.port) as client:
         client.send(b"5:hello,0:,")
-        assert client.socket.recv(100, 256) == b"5:hello,0:,"[:100]  # MSG_WAITALL has its 11
+        assert received(client.socket, 11) == b"5:hello,0:,"
         client.half_close()
         assert ask_until(talk, ended_peer_closed=1) == {
             "connections": 1, "messages": 2, "replies": 2, "bytes-received": 11, "bytes-sent": 11,
@@ -291,7 +291,8 @@ def hoard(talk):
     ("idle-timeout", ["--idle-timeout", "20ms"], silent),
     ("message-timeout", ["--message-timeout", "20ms", "-f", "line"], said(b"hell")),
     ("write-timeout", ["--write-timeout", "50ms", "--echo"], never_reads),
-    ("memory", ["--max-message", "1MiB", "--max-memory", "1MiB", "-f", "eof"], hoard),
+    ("memory", ["--max-message", "1MiB", "--max-memory", "1MiB", "-f", "eof", "--silent"],
+     hoard),
 ])
 def test_each_reason(kept, reason, options, act):
     talk = kept("-s", "none", *options)

@@ -5,7 +5,8 @@ import re
 from source import c_files, read
 
 LISTS = {"src": "src/meson.build", "tests/unit": "tests/unit/meson.build",
-         "tests/memory": "tests/memory/meson.build", "tests/storm": "tests/storm/meson.build", "tests/fuzz": "tests/fuzz/meson.build",
+         "tests/memory": "tests/memory/meson.build", "tests/storm": "tests/storm/meson.build",
+         "tests/fuzz": "tests/fuzz/meson.build", "tests/torture": "tests/torture/meson.build",
          "examples": "examples/meson.build", "bench": "bench/meson.build"}
 
 

@@ -126,6 +126,26 @@ static void a_discarded_pool_takes_its_objects_along(void **state)
     pool_free(&pool);
 }
 
+static void few_large_objects_are_kept(void **state)
+{
+    (void)state;
+    enum { COUNT = 400, SIZE = 16 * 1024 };
+    static void *objects[COUNT];
+    struct pool pool;
+    pool_init(&pool, SIZE);
+    for (int i = 0; i < COUNT; i++)
+        objects[i] = take_filled(&pool, SIZE, (uint8_t)i);
+    for (int i = 0; i < COUNT; i++)
+        pool_give(&pool, objects[i]);
+    assert_int_equal(pool.taken, 0);
+    assert_int_equal(pool.spare, POOL_SPARE_BYTES / SIZE);
+    void *spare = pool.free;
+    assert_ptr_equal(pool_take(&pool), spare);
+    pool_give(&pool, spare);
+    pool_free(&pool);
+    assert_int_equal(pool.spare, 0);
+}
+
 static void what_is_in_the_pool_is_poisoned(void **state)
 {
     (void)state;
@@ -152,6 +172,7 @@ int main(void)
         cmocka_unit_test(given_back_objects_are_used_again),
         cmocka_unit_test(a_freed_pool_can_be_used_again),
         cmocka_unit_test(a_discarded_pool_takes_its_objects_along),
+        cmocka_unit_test(few_large_objects_are_kept),
         cmocka_unit_test(what_is_in_the_pool_is_poisoned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
