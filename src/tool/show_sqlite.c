@@ -62,7 +62,7 @@ struct show_sqlite {
     sqlite3_stmt *insert;
     bool adding; /* a transaction is open */
     char path[256];
-#define ROW(name) __typeof__(sqlite3_##name) *name;
+#define ROW(name) __typeof__(sqlite3_##name) *(name);
     FUNCTIONS(ROW)
 #undef ROW
 };
