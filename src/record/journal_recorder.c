@@ -290,7 +290,7 @@ static void batch_written(struct journal_recorder *own)
         own->recorder.recorded = last;
     int64_t *since = own->syncing == SYNCING_BATCH ? &own->unsynced_ns : &own->doubtful_ns;
     if (*since == 0)
-        *since = own->engine->now_ns;
+        *since = own->engine->now_ns > 0 ? own->engine->now_ns : 1;
 }
 
 /* A write is over: whether all is done that it needs. */

@@ -10,6 +10,7 @@ SHA-256; and each client's messages are in their order, none left out. Nothing h
 import hashlib
 import select
 import socket
+import time
 
 from goodtalk_talk import PATIENCE, REPLY, where
 
@@ -26,6 +27,7 @@ class Talker:
         self.socket.setblocking(False)
         self.depth = chance.choice([1, 1, 4, 16])
         self.sent, self.heard, self.outgoing, self.digests = 0, 0, b"", []
+        self.times = []  # when each reply was read
 
     def message(self):
         filling = bytes(self.chance.choices(b"abcdefgh", k=self.chance.choice([0, 10, 100, 100, 2000])))
@@ -51,6 +53,7 @@ class Talker:
         """How much came; 0 at the end."""
         data = self.socket.recv(1 << 16)
         self.heard += len(data)
+        self.times += [time.monotonic()] * (self.replies - len(self.times))
         return len(data)
 
 
@@ -118,8 +121,9 @@ class Crowd:
         for talker in list(self.open.values()):
             self._forget(talker)
 
-    def lost(self, journal):
-        """How many messages that were replied to the journal does not have. What else must be true is asserted."""
+    def lost(self, journal, before=float("inf")):
+        """How many messages the journal does not have whose replies were read before that time. What else must be
+        true is asserted."""
         kept = kept_of(journal)
         lost = 0
         for talker in self.talkers:
@@ -127,7 +131,7 @@ class Crowd:
             assert [number for number, _ in mine] == list(range(len(mine))), f"{talker.name}: out of order"
             assert len(mine) <= talker.sent, f"{talker.name}: more than was sent"
             assert [digest for _, digest in mine] == talker.digests[:len(mine)], f"{talker.name}: other bytes"
-            lost += max(0, talker.replies - len(mine))
+            lost += max(0, sum(read < before for read in talker.times) - len(mine))
         return lost
 
     def check(self, journal):

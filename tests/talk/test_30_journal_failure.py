@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 from goodtalk_crash import Crowd
-from goodtalk_journal import Segment, read_journal
+from goodtalk_journal import Damaged, Segment, read_journal
 from goodtalk_talk import REPLY, Client, run, until
 
 CALLS = int(os.environ.get("GOODTALK_CALLS") or 6)
@@ -180,7 +180,10 @@ def test_replying_before_writing_loses(goodtalk, journal, chance):
         talk.signal(signal.SIGKILL)
         talk.ended()
         crowd.talk(replies=10**9)
-        lost += crowd.lost(read_journal(journal)) > 0
+        try:
+            lost += crowd.lost(read_journal(journal)) > 0
+        except Damaged:  # half of what was replied to
+            lost += 1
         for path in [*journal.iterdir(), address]:
             path.unlink(missing_ok=True)
     assert lost > 0
