@@ -193,7 +193,7 @@ def test_no_repair_while_a_server_has_it(goodtalk, tmp_path):
     talk = goodtalk("-k", "-d", directory)
     with Client(talk.port) as client:
         client.send(b"hello\n").line()
-    show("--repair", directory, status=1, said=f"the journal is in use (by process {talk.pid}); stop the server first")
+    show("--repair", directory, status=1, said=f"is being recorded to by another process (pid {talk.pid})")
     assert texts(directory) == ["hello"]
     assert talk.stop() == 0
     assert show("--repair", directory) == b"nothing to repair\n"
