@@ -33,6 +33,10 @@ PARSERS = [
     "codec/talk.c",
     "codec/varint.c",
     "guard/handed.c",
+    "record/journal_frame.c",
+    "record/journal_judge.c",
+    "record/journal_reader.c",
+    "record/journal_series.c",
     "record/message.c",
     "record/show.c",
     "serve/intake.c",
@@ -50,6 +54,10 @@ PARSERS = [
     "tool/refusal.c",
     "tool/send_input.c",
     "tool/send_options.c",
+    "tool/show_json.c",
+    "tool/show_log_line.c",
+    "tool/show_peer.c",
+    "tool/show_time.c",
 ]
 
 LEAST_LINES = 95.0  # per cent of all of them together
