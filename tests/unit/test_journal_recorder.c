@@ -479,6 +479,24 @@ static void it_goes_on_where_it_was(void **state)
     assert_there(JOURNAL_WHOLE, 5, 5);
 }
 
+/* A run without messages leaves nothing, unless it has made something durable. */
+static void what_was_made_durable_is_said(void **state)
+{
+    (void)state;
+    open_with(JOURNAL_SYNC_NEVER, 0);
+    take_and_commit(1);
+    assert_true(recorder_finish(recorder));
+    shut();
+    assert_there(JOURNAL_WHOLE, 1, 0);
+    for (int run = 0; run < 2; run++) {
+        open_with(JOURNAL_SYNC_ALWAYS, 0);
+        assert_true(recorder_finish(recorder));
+        shut();
+        assert_there(JOURNAL_WHOLE, 1, 1);
+        assert_int_equal(verdict.segments, 2);
+    }
+}
+
 static void old_segments_are_dropped(void **state)
 {
     (void)state;
@@ -538,6 +556,7 @@ int main(void)
         TEST(what_was_written_before_is_durable_first),
         TEST(a_large_message_has_a_large_segment),
         TEST(it_goes_on_where_it_was),
+        TEST(what_was_made_durable_is_said),
         TEST(old_segments_are_dropped),
         TEST(one_recorder_leaves_while_it_syncs),
     };
