@@ -453,6 +453,22 @@ static void what_was_written_before_is_durable_first(void **state)
     shut();
 }
 
+/* A mark that is torn would make a tail of all that follows it. */
+static void a_mark_is_durable_before_a_new_segment(void **state)
+{
+    (void)state;
+    open_with(JOURNAL_SYNC_ALWAYS, 0);
+    take_size(1, 50000);
+    recorder_commit(recorder);
+    pass_time(201 * MILLISECOND);
+    unsigned syncs = fake.syncs;
+    take_size(2, 50000);
+    recorder_commit(recorder);
+    assert_int_equal(recorder->recorded, 2);
+    assert_int_equal(fake.syncs, syncs + 4); /* the mark, a header, a name, the batch */
+    shut();
+}
+
 static void a_large_message_has_a_large_segment(void **state)
 {
     (void)state;
@@ -554,6 +570,7 @@ int main(void)
         TEST(a_segment_that_is_full_is_followed),
         TEST(a_new_segment_is_durable_first),
         TEST(what_was_written_before_is_durable_first),
+        TEST(a_mark_is_durable_before_a_new_segment),
         TEST(a_large_message_has_a_large_segment),
         TEST(it_goes_on_where_it_was),
         TEST(what_was_made_durable_is_said),
