@@ -85,9 +85,20 @@ def _large():
             yield Aim(shape, "floor epoll", 0.85)
 
 
+def _durable():
+    for connections in (1, 32, 128, 1000):
+        shape = f"durable-{connections}x1"
+        subjects = ("goodtalk epoll -d", "goodtalk uring -d")
+        yield Aim(shape, "floor durable", 0.85, subjects=subjects)
+        yield Aim(shape, "redis, appendfsync always", 1.0 if connections == 1 else 1.35, subjects=subjects)
+
+
 AIMS = (
     *_streams(),
     *_large(),
+    *_durable(),
+    Aim("kept-64x16", "goodtalk", 0.5, subjects=("goodtalk -d --sync 100ms",)),
+    Aim("kept-64x16", "goodtalk", 0.5, subjects=("goodtalk --log",)),
     Aim("tcp-1x1", BEST_PEER, 2.5, subjects=("goodtalk --spin 50us",)),
     Aim("tcp-1x1", BEST_PEER, 0.4, measure="p50_us", subjects=("goodtalk --spin 50us",), at_most=True),
     Aim("unix-64x1", "libuv", 1.3),

@@ -92,6 +92,13 @@ def redis(setting):
             "--maxclients", str(MOST_CONNECTIONS), "--dir", str(setting.folder)]
 
 
+def durable_redis(setting):
+    """As `redis`, but that every command is in a file, and synced, before its reply."""
+    command = redis(setting)
+    command[command.index("--appendonly") + 1] = "yes"
+    return [*command, "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"]
+
+
 def memcached(setting):
     return ["memcached", "-u", "nobody", "-l", "127.0.0.1", "-p", str(setting.port), "-U", "0", "-t", "1",
             "-c", str(MOST_CONNECTIONS), "-b", "4096"]
@@ -142,6 +149,7 @@ def once(*words):
 
 # An inline command, and a key that is not there: lines of 32 bytes, with the shortest replies these have.
 REDIS = dict(says_where=False, message="PING" + " " * 27, reply_bytes=len("+PONG\r\n"))
+DURABLE_REDIS = dict(says_where=False, message="SET key " + "v" * 247, reply_bytes=len("+OK\r\n"))
 MEMCACHED = dict(says_where=False, message="get " + "k" * 27, reply_bytes=len("END\r\n"))
 
 SERVERS = {
@@ -152,6 +160,13 @@ SERVERS = {
     "goodtalk -s raw > file": goodtalk("-s", "raw", shown_to="shown"),
     "goodtalk epoll -j 1": goodtalk("--engine", "epoll", "-j", "1"),
     "goodtalk epoll -j 2": goodtalk("--engine", "epoll", "-j", "2"),
+    "goodtalk -d": goodtalk("-d", "journal"),
+    "goodtalk epoll -d": goodtalk("-d", "journal", "--engine", "epoll"),
+    "goodtalk uring -d": goodtalk("-d", "journal", "--engine", "uring"),
+    "goodtalk -d --sync 100ms": goodtalk("-d", "journal", "--sync", "100ms"),
+    "goodtalk -d --sync never": goodtalk("-d", "journal", "--sync", "never"),
+    "goodtalk --log": goodtalk("--log", "log"),
+    "floor durable": Server(lambda setting: setting.ours("floor-durable")),
     "floor epoll": Server(lambda setting: setting.ours("floor-epoll")),
     "floor io_uring": Server(floor_uring),
     "floor blocking": Server(lambda setting: setting.ours("floor-blocking")),
@@ -162,6 +177,7 @@ SERVERS = {
     "asyncio": Server(lambda setting: ["/usr/bin/python3", str(HERE / "peer" / "asyncio_server.py"), *setting.closing]),
     "node": Server(lambda setting: ["node", str(HERE / "peer" / "node_server.js"), *setting.closing]),
     "redis": Server(redis, **REDIS),
+    "redis, appendfsync always": Server(durable_redis, **DURABLE_REDIS),
     "memcached": Server(memcached, **MEMCACHED),
     "nginx": Server(nginx, says_where=False),
     "socat": Server(socat, says_where=False),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 GOODTALK = ("goodtalk", "goodtalk epoll", "goodtalk uring")
-FLOORS = ("floor epoll", "floor io_uring", "floor recvmmsg", "floor blocking", "floor, one message")
+FLOORS = ("floor epoll", "floor io_uring", "floor recvmmsg", "floor blocking", "floor, one message", "floor durable")
 STREAM_FLOORS = ("floor epoll", "floor io_uring")
 LIBRARIES = ("libuv", "libev", "libevent")
 KEPT = (*GOODTALK, *STREAM_FLOORS, *LIBRARIES, "redis", "memcached", "node", "asyncio")
@@ -39,9 +39,20 @@ def _large():
                         (*GOODTALK, *STREAM_FLOORS, "libuv", "libev"), depth=depth, size=size)
 
 
+def _durable():
+    for connections in (1, 32, 128, 1000):
+        told = "one connection" if connections == 1 else f"{connections:,} connections"
+        yield Shape(f"durable-{connections}x1", f"On disk before its reply: messages of 256 bytes, {told}, depth 1",
+                    ("goodtalk -d", "goodtalk epoll -d", "goodtalk uring -d", "floor durable", "redis, appendfsync always"),
+                    connections=connections, size=256)
+
+
 SHAPES = (
     *_streams(),
     *_large(),
+    *_durable(),
+    Shape("kept-64x16", "Recorded in other ways, 64 connections, depth 16",
+          ("goodtalk", "goodtalk -d --sync 100ms", "goodtalk -d --sync never", "goodtalk --log"), depth=16),
     Shape("tcp-1x1", "TCP, one connection, depth 1",
           ("goodtalk --spin 50us", *GOODTALK, *STREAM_FLOORS, *LIBRARIES, "redis", "memcached", "node"), connections=1),
     Shape("unix-64x1", "Unix socket, 64 connections, depth 1",

@@ -32,7 +32,8 @@ static inline struct slice slice_fresh(const volatile struct slice *slice)
 /* The slice without its first count bytes; count is at most its size. */
 static inline struct slice slice_after(struct slice slice, size_t count)
 {
-    return (struct slice){slice.data + count, slice.size - count};
+    /* NULL must not be added to, not even 0 (C11, 6.5.6); compilers make one addition of this. */
+    return (struct slice){count > 0 ? slice.data + count : slice.data, slice.size - count};
 }
 
 static inline bool slice_equal(struct slice a, struct slice b)

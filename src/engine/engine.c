@@ -132,6 +132,11 @@ int64_t engine_unacknowledged(struct engine *engine, int fd)
     return engine->table->unacknowledged(engine, fd);
 }
 
+int64_t engine_unread(struct engine *engine, int fd)
+{
+    return engine->table->unread(engine, fd);
+}
+
 int engine_pass(struct engine *engine, int64_t wait_ns)
 {
     return engine->table->pass(engine, wait_ns);

@@ -206,6 +206,7 @@ struct engine_table {
     int (*shutdown)(struct engine *engine, int fd);
     void (*close)(struct engine *engine, int fd, bool reset);
     int64_t (*unacknowledged)(struct engine *engine, int fd);
+    int64_t (*unread)(struct engine *engine, int fd);
     int (*pass)(struct engine *engine, int64_t wait_ns);
     int64_t (*patience)(struct engine *engine);
     int (*descriptor)(struct engine *engine);
@@ -220,6 +221,8 @@ struct engine {
     struct timers timers;
     int64_t now_ns;      /* the clock (monotonic), read once before and once after each wait */
     size_t receive_size; /* bytes one receive brings at most */
+    size_t slot_bytes;   /* what it keeps for a descriptor */
+    size_t own_bytes;    /* what it keeps besides: its buffers */
     int64_t spin_ns;     /* the owner's: a pass that would sleep polls instead until so long after
                             something last happened, and only then sleeps; 0: it sleeps. What ends
                             a sleep ends the polling too, but for a signal whose handler does not
@@ -265,6 +268,10 @@ void engine_close(struct engine *engine, int fd, bool reset);
 /* How many bytes sent on this descriptor the peer has not acknowledged (a TCP FIN counts as one; on
  * a Unix socket: not yet read); -errno when the connection has failed. */
 int64_t engine_unacknowledged(struct engine *engine, int fd);
+
+/* How many bytes have come on this descriptor that no receive has brought so far; -errno when that
+ * cannot be told. The end of the stream is none. */
+int64_t engine_unread(struct engine *engine, int fd);
 
 /* One pass; wait at most wait_ns (0: do not wait; negative: as long as it takes). 0, or -errno when
  * the engine itself fails. */

@@ -370,6 +370,8 @@ int epoll_open(struct epoll_engine *engine, const struct engine_table *table, st
 {
     *engine = (struct epoll_engine){.engine.table = table, .epoll_fd = -1, .wake_fd = -1};
     engine->engine.receive_size = EPOLL_RECEIVE_SIZE;
+    engine->engine.slot_bytes = sizeof(struct descriptor);
+    engine->engine.own_bytes = sizeof *engine + EPOLL_RECEIVE_SIZE + EPOLL_ROOM_SIZE;
     engine->engine.now_ns = engine->happened_ns = clock_ns(CLOCK_MONOTONIC);
     engine->gather = epoll_gather;
     engine->coarse = EPOLL_COARSE;
@@ -421,6 +423,7 @@ static const struct engine_table epoll_table = {
     .shutdown = epoll_shutdown,
     .close = epoll_close,
     .unacknowledged = epoll_unacknowledged,
+    .unread = epoll_unread,
     .pass = epoll_pass,
     .patience = epoll_patience,
     .descriptor = epoll_descriptor,

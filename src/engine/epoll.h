@@ -173,6 +173,7 @@ void epoll_try_connect(struct epoll_engine *engine, struct connect_op *op);
 int epoll_shutdown(struct engine *engine, int fd);
 void epoll_close(struct engine *engine, int fd, bool reset);
 int64_t epoll_unacknowledged(struct engine *engine, int fd);
+int64_t epoll_unread(struct engine *engine, int fd);
 
 /* ---- epoll_stream.c ---- */
 

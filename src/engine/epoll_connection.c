@@ -188,3 +188,10 @@ int64_t epoll_unacknowledged(struct engine *base, int fd)
     int unacknowledged = 0;
     return ioctl(fd, SIOCOUTQ, &unacknowledged) ? -errno : unacknowledged;
 }
+
+int64_t epoll_unread(struct engine *base, int fd)
+{
+    int unread = 0;
+    (void)base;
+    return ioctl(fd, FIONREAD, &unread) ? -errno : unread;
+}

@@ -40,6 +40,11 @@ static int64_t sim_unacknowledged(struct engine *engine, int fd)
     return sim_network_unacknowledged(sim_descriptor(sim_of(engine), fd));
 }
 
+static int64_t sim_unread(struct engine *engine, int fd)
+{
+    return sim_network_unread(sim_descriptor(sim_of(engine), fd));
+}
+
 /* ---- the pass ---- */
 
 static int64_t next_moment(const struct sim *sim)
@@ -148,6 +153,7 @@ static const struct engine_table sim_table = {
     .shutdown = sim_shutdown,
     .close = sim_close,
     .unacknowledged = sim_unacknowledged,
+    .unread = sim_unread,
     .pass = sim_pass,
     .patience = sim_patience,
     .descriptor = sim_no_descriptor,

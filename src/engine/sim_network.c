@@ -243,6 +243,12 @@ int64_t sim_network_unacknowledged(struct descriptor *descriptor)
     return client->failed ? -ECONNRESET : (int64_t)client->to_client.unacknowledged;
 }
 
+int64_t sim_network_unread(struct descriptor *descriptor)
+{
+    assert(is_connection(descriptor));
+    return (int64_t)client_of(descriptor)->to_server.arrived;
+}
+
 /* ---- listeners ---- */
 
 struct listening *listening_of(struct descriptor *descriptor)

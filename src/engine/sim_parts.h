@@ -168,6 +168,7 @@ void sim_cancel(struct engine *engine, struct op *op);
 
 int sim_network_shutdown(struct descriptor *descriptor);
 int64_t sim_network_unacknowledged(struct descriptor *descriptor);
+int64_t sim_network_unread(struct descriptor *descriptor);
 const char *sim_network_check(const struct sim *sim);
 void sim_network_free(struct sim *sim);
 

@@ -22,9 +22,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* What the poll of epoll's descriptor is submitted with: no operation has this address. */
-#define EPOLL_DATA 1
-
 /* ---- the poll of epoll's descriptor ---- */
 
 static void watch_epoll(struct uring_engine *engine)
@@ -197,6 +194,7 @@ static const struct engine_table uring_table = {
     .shutdown = epoll_shutdown,
     .close = epoll_close,
     .unacknowledged = epoll_unacknowledged,
+    .unread = uring_unread,
     .pass = epoll_pass,
     .patience = uring_patience,
     .descriptor = uring_descriptor,
@@ -226,6 +224,9 @@ static int open_parts(struct uring_engine *engine, struct error *error)
         return status;
     engine->front_fd = engine->event_fd = -1;
     engine->epoll.gather = uring_gather;
+    engine->epoll.engine.own_bytes += sizeof *engine + URING_BUFFER_BYTES +
+                                      URING_COMPLETIONS * sizeof(struct io_uring_cqe) +
+                                      URING_SUBMISSIONS * sizeof(struct io_uring_sqe);
     watch_epoll(engine);
     return GT_DONE;
 }

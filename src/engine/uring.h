@@ -26,6 +26,9 @@
  * multishot operation after one result (measured with 10,000 connections). */
 #define URING_COMPLETIONS 16384
 
+/* What the poll of epoll's descriptor is submitted with: no operation has this address. */
+#define EPOLL_DATA 1
+
 /* Completions told in one pass. */
 #define URING_TOLD_MAX 256
 
@@ -101,6 +104,7 @@ void uring_buffers_return(struct uring_buffers *buffers, uint32_t flags, size_t 
 void uring_receive(struct engine *engine, struct receive_op *op, int fd);
 bool uring_send(struct engine *engine, struct send_op *op, int fd);
 void uring_cancel(struct engine *engine, struct op *op);
+int64_t uring_unread(struct engine *engine, int fd);
 
 /* A completion of op, whose kind is one of these, has come. */
 void uring_complete(struct uring_engine *engine, struct op *op, int result, uint32_t flags);

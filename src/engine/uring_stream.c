@@ -100,6 +100,28 @@ void uring_cancel(struct engine *base, struct op *op)
     submission->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
+/* What the ring has taken out of the socket, and not told so far. */
+static int64_t untold(const struct uring_engine *engine, int fd)
+{
+    int64_t bytes = 0;
+    unsigned head;
+    const struct io_uring_cqe *completion;
+    io_uring_for_each_cqe(&engine->ring, head, completion)
+    {
+        const struct op *op = (const struct op *)(uintptr_t)completion->user_data;
+        bool of_operation = completion->user_data > EPOLL_DATA && completion->res > 0;
+        if (of_operation && op->kind == OP_RECEIVE && op->fd == fd)
+            bytes += completion->res;
+    }
+    return bytes;
+}
+
+int64_t uring_unread(struct engine *base, int fd)
+{
+    int64_t unread = epoll_unread(base, fd);
+    return unread == 0 ? untold(uring_of(base), fd) : unread;
+}
+
 /* ---- completing ---- */
 
 /* The kernel has ended op though more may come: submit it again. */

@@ -180,6 +180,8 @@ int journal_batch_mark(struct journal_batch *batch, uint64_t sequence)
 
 void journal_batch_seal(struct journal_batch *batch, uint64_t id, uint64_t synced_to)
 {
+    if (batch->bytes.size == 0)
+        return;
     uint8_t *frame = bytes_end(&batch->bytes) - batch->bytes.size;
     const uint8_t *end = bytes_end(&batch->bytes);
     struct journal_frame head;

@@ -13,7 +13,8 @@ struct journal_end {
     unsigned worker;
     uint64_t number;    /* of its last segment; 0: none */
     uint64_t sequence;  /* of its last message */
-    uint64_t synced_to; /* up to here it is durable */
+    uint64_t synced_to; /* up to here it is durable, */
+    uint64_t marked;    /* and up to here its frames say so */
 };
 
 struct journal {

@@ -13,8 +13,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define AHEAD     ((size_t)256 * 1024) /* bytes: what stays in a processor's cache */
-#define HEAD_SIZE sizeof(struct journal_frame)
+#define AHEAD          ((size_t)256 * 1024) /* bytes: what stays in a processor's cache */
+#define AHEAD_AT_FIRST ((size_t)16 * 1024)
+#define HEAD_SIZE      sizeof(struct journal_frame)
 
 /* ---- bytes ---- */
 
@@ -23,8 +24,14 @@ void journal_reader_refresh(struct journal_reader *reader)
     reader->window_size = 0;
 }
 
+/* Small files are read with little memory: the window grows as more is asked for. */
 static int window_grow(struct journal_reader *reader, size_t size)
 {
+    size_t capacity = reader->window_capacity > 0 ? reader->window_capacity * 4 : AHEAD_AT_FIRST;
+    if (capacity > AHEAD)
+        capacity = AHEAD;
+    if (size < capacity)
+        size = capacity;
     if (size <= reader->window_capacity)
         return 0;
     uint8_t *window = realloc(reader->window, size);
@@ -63,7 +70,7 @@ static bool look(struct journal_reader *reader, uint64_t offset, size_t size, st
 {
     int result = 0;
     if (!window_has(reader, offset, size)) {
-        result = window_grow(reader, size > AHEAD ? size : AHEAD);
+        result = window_grow(reader, size);
         if (result == 0)
             result = window_fill(reader, offset);
     }
@@ -103,7 +110,7 @@ int journal_reader_content(struct journal_reader *reader, uint64_t from, uint64_
     struct slice bytes;
     *end = from;
     do {
-        if (!look(reader, from, AHEAD, &bytes))
+        if (!look(reader, from, HEAD_SIZE, &bytes))
             return -reader->failure;
         if (content_of(bytes) > 0)
             *end = from + content_of(bytes);

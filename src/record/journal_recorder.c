@@ -52,12 +52,14 @@ struct journal_recorder {
     struct journal_names names;
     struct journal_batch gathering;
     struct journal_batch writing; /* empty unless it is being written, or waits to be */
+    struct journal_batch opening; /* what the next write puts before it: a new segment's names */
     struct write_op write;
-    struct iovec parts[1 + ZEROS_PARTS];
+    struct iovec parts[2 + ZEROS_PARTS];
     size_t zeros_bytes; /* that the write puts behind the batch */
     struct sync_op sync;
     uint8_t syncing;      /* enum syncing: what the sync is for */
     bool sparing;         /* no zeros are written ahead: there was no room for them */
+    bool loose;           /* a mark was written that no sync has covered */
     bool stopping;        /* nothing more begins */
     uint64_t written;     /* the last message that was written */
     uint64_t synced;      /* the last one known to be durable */
@@ -110,8 +112,10 @@ static void fail(struct journal_recorder *own, int number, const char *what)
     own->recorder.want = (struct error){0};
     stop_timers(own);
     journal_batch_free(&own->gathering);
-    if (!own->write.send.op.active)
+    if (!own->write.send.op.active) {
+        journal_batch_free(&own->opening);
         journal_batch_free(&own->writing);
+    }
 }
 
 /* What can be waited for: room; memory; and descriptors, of which somebody may have taken ours. */
@@ -196,8 +200,10 @@ static bool begin_sync(struct journal_recorder *own, enum syncing what)
     own->syncing = (uint8_t)what;
     own->sync.apart = sync_apart(own);
     own->sync.whole = what == SYNCING_NAME;
-    if (what == SYNCING_BATCH)
+    if (what == SYNCING_BATCH) {
         own->synced_soon = own->written;
+        own->loose = false;
+    }
     int fd = what == SYNCING_NAME ? own->journal->disk.directory : own->segment.file;
     if (!engine_sync(own->engine, &own->sync, fd))
         return false;
@@ -224,7 +230,6 @@ static void note_room(struct journal_recorder *own, uint64_t bytes)
 /* A new segment, the next in its series, with room for so many bytes: 0 or -errno. */
 static int make_segment(struct journal_recorder *own, size_t room_bytes)
 {
-    struct journal_batch names = {.last = 0};
     struct journal_header header = {
         .id = engine_random(own->engine),
         .number = own->segment.number + 1,
@@ -235,13 +240,11 @@ static int make_segment(struct journal_recorder *own, size_t room_bytes)
         .size = (uint32_t)own->journal->settings.segment_bytes,
     };
     struct journal_segment made;
-    int result = journal_batch_declare(&names, &own->names, own->written);
-    journal_batch_seal(&names, header.id, own->synced);
-    struct journal_wish wish = {
-        .header = &header, .names = bytes_slice(&names.bytes), .room_bytes = room_bytes};
+    journal_batch_clear(&own->opening);
+    int result = journal_batch_declare(&own->opening, &own->names, own->written);
     if (result == 0)
-        result = journal_segment_create(&made, &own->journal->disk, &wish);
-    journal_batch_free(&names);
+        result = journal_segment_create(&made, &own->journal->disk, &header,
+                                        own->opening.bytes.size + room_bytes);
     if (result == 0)
         own->segment = made;
     return result;
@@ -255,12 +258,13 @@ static void close_segment(struct journal_recorder *own)
     journal_segment_close(&own->segment, &own->journal->disk);
 }
 
-/* Go over to a new segment: true if it is there. What was written before is made durable first. */
+/* Go over to a new segment: true if it is there. What was written before is made durable first, a
+ * mark too: were it torn, all that follows would seem to stand behind damage. */
 static bool roll(struct journal_recorder *own)
 {
     if (own->syncing != SYNCING_NOTHING)
         return false;
-    if (own->doubtful_ns != 0 && interval_of(own) > 0)
+    if (interval_of(own) != JOURNAL_SYNC_NEVER && (own->doubtful_ns != 0 || own->loose))
         return begin_sync(own, SYNCING_BATCH);
     close_segment(own);
     int result = make_segment(own, own->writing.bytes.size);
@@ -278,12 +282,14 @@ static bool roll(struct journal_recorder *own)
 static void batch_written(struct journal_recorder *own)
 {
     uint64_t last = own->writing.last;
-    own->segment.offset += own->writing.bytes.size;
+    own->segment.offset += own->opening.bytes.size + own->writing.bytes.size;
     if (own->segment.zeroed < own->segment.offset + own->zeros_bytes)
         own->segment.zeroed = own->segment.offset + own->zeros_bytes;
     own->recorder.want = (struct error){0};
     own->marked = own->synced;
+    journal_batch_clear(&own->opening);
     journal_batch_clear(&own->writing);
+    own->loose |= last == 0;
     if (last == 0)
         return;
     own->written = last;
@@ -302,7 +308,8 @@ static bool settle_write(struct journal_recorder *own, int64_t result)
         fail_or_wait(own, (int)-result, "write to");
     if (result < 0 || failed(own))
         return false;
-    assert((uint64_t)result == own->writing.bytes.size + own->zeros_bytes);
+    assert((uint64_t)result ==
+           own->opening.bytes.size + own->writing.bytes.size + own->zeros_bytes);
     batch_written(own);
     if (kept && interval_of(own) == JOURNAL_SYNC_ALWAYS)
         return begin_sync(own, SYNCING_BATCH);
@@ -315,7 +322,7 @@ static bool settle_write(struct journal_recorder *own, int64_t result)
 static size_t zeros_wanted(const struct journal_recorder *own)
 {
     const struct journal_segment *segment = &own->segment;
-    uint64_t end = segment->offset + own->writing.bytes.size;
+    uint64_t end = segment->offset + own->opening.bytes.size + own->writing.bytes.size;
     if (end <= segment->zeroed || own->sparing)
         return 0;
     uint64_t left = segment->size - end;
@@ -325,9 +332,11 @@ static size_t zeros_wanted(const struct journal_recorder *own)
 
 static void fill_parts(struct journal_recorder *own)
 {
-    struct bytes *bytes = &own->writing.bytes;
+    struct bytes *all[] = {&own->opening.bytes, &own->writing.bytes};
     struct iovec *part = own->parts;
-    *part++ = (struct iovec){bytes_end(bytes) - bytes->size, bytes->size};
+    for (int i = 0; i < 2; i++)
+        if (all[i]->size > 0)
+            *part++ = (struct iovec){bytes_end(all[i]) - all[i]->size, all[i]->size};
     own->zeros_bytes = zeros_wanted(own);
     for (size_t left = own->zeros_bytes; left > 0; left -= part++->iov_len)
         *part = (struct iovec){zeros, left < ZEROS_BYTES ? left : ZEROS_BYTES};
@@ -338,6 +347,7 @@ static void fill_parts(struct journal_recorder *own)
 /* Write the batch: true if that is over already, and all that it needs. */
 static bool write_batch(struct journal_recorder *own)
 {
+    journal_batch_seal(&own->opening, own->segment.id, own->synced);
     journal_batch_seal(&own->writing, own->segment.id, own->synced);
     fill_parts(own);
     own->write.offset = own->segment.offset;
@@ -504,6 +514,7 @@ static void journal_destroy(struct recorder *recorder)
         journal_segment_close(&own->segment, &own->journal->disk);
     journal_segment_leave(&own->segment, &own->journal->disk);
     journal_batch_free(&own->gathering);
+    journal_batch_free(&own->opening);
     journal_batch_free(&own->writing);
     journal_names_free(&own->names);
     free(own);
@@ -533,7 +544,8 @@ static void take_up(struct journal_recorder *own, unsigned worker)
             continue;
         own->segment.number = end->number;
         own->recorder.recorded = own->written = end->sequence;
-        own->synced = own->marked = end->synced_to;
+        own->synced = end->synced_to;
+        own->marked = end->marked;
     }
 }
 

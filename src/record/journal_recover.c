@@ -223,5 +223,6 @@ int journal_recover(struct journal *journal, const struct journal_index *index,
     journal_place_close(&recovery.place);
     end->number = recovery.verdict.last_number;
     end->sequence = end->synced_to = recovery.verdict.last_sequence;
+    end->marked = recovery.verdict.synced_to;
     return status;
 }

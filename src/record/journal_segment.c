@@ -36,32 +36,29 @@ static int allocate(struct journal_segment *segment, struct disk *disk, uint64_t
     return result == -EOPNOTSUPP ? 0 : result;
 }
 
-static int write_beginning(struct journal_segment *segment, struct disk *disk,
-                           const struct journal_wish *wish)
+static int write_header(const struct journal_segment *segment, struct disk *disk,
+                        struct journal_header header)
 {
     uint8_t block[JOURNAL_HEADER_BYTES] = {0};
-    struct journal_header header = *wish->header;
     memcpy(header.magic, JOURNAL_MAGIC, sizeof header.magic);
     header.version = JOURNAL_VERSION;
     header.size = (uint32_t)segment->size;
     journal_header_seal(&header);
     memcpy(block, &header, sizeof header);
-    int result = disk->table->write(disk, segment->file, slice_of(block, sizeof block), 0);
-    if (result == 0)
-        result = disk->table->write(disk, segment->file, wish->names, sizeof block);
-    segment->offset = segment->first_offset = segment->zeroed = sizeof block + wish->names.size;
-    return result;
+    return disk->table->write(disk, segment->file, slice_of(block, sizeof block), 0);
 }
 
 int journal_segment_create(struct journal_segment *segment, struct disk *disk,
-                           const struct journal_wish *wish)
+                           const struct journal_header *header, uint64_t room_bytes)
 {
     char name[JOURNAL_NAME_SIZE];
-    const struct journal_header *header = wish->header;
-    uint64_t needed = JOURNAL_HEADER_BYTES + wish->names.size + wish->room_bytes;
+    uint64_t needed = JOURNAL_HEADER_BYTES + room_bytes;
     uint64_t least = needed > SMALLEST_BYTES ? needed : SMALLEST_BYTES;
-    *segment = (struct journal_segment){
-        .worker = header->worker, .number = header->number, .id = header->id};
+    *segment = (struct journal_segment){.worker = header->worker,
+                                        .number = header->number,
+                                        .id = header->id,
+                                        .offset = JOURNAL_HEADER_BYTES,
+                                        .zeroed = JOURNAL_HEADER_BYTES};
     segment->size = header->size > needed ? header->size : needed;
     if (segment->size > UINT32_MAX)
         return -EFBIG;
@@ -70,7 +67,7 @@ int journal_segment_create(struct journal_segment *segment, struct disk *disk,
         return segment->file;
     int result = allocate(segment, disk, least < segment->size ? least : segment->size);
     if (result == 0)
-        result = write_beginning(segment, disk, wish);
+        result = write_header(segment, disk, *header);
     if (result < 0) {
         journal_segment_leave(segment, disk);
         disk->table->unlink(disk, name);
@@ -83,7 +80,7 @@ void journal_segment_close(struct journal_segment *segment, struct disk *disk)
     char name[JOURNAL_NAME_SIZE];
     if (segment->file < 0)
         return;
-    if (segment->offset == segment->first_offset)
+    if (segment->offset == JOURNAL_HEADER_BYTES)
         disk->table->unlink(disk, name_of(segment, name));
     else
         disk->table->truncate(disk, segment->file, segment->offset);

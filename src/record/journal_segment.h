@@ -5,9 +5,10 @@
 #ifndef RECORD_JOURNAL_SEGMENT_H
 #define RECORD_JOURNAL_SEGMENT_H
 
-#include "base/slice.h"
 #include "engine/disk.h"
 #include "record/journal_format.h"
+
+#include <stdbool.h>
 
 struct journal_segment {
     int file; /* a descriptor; -1: there is none */
@@ -21,22 +22,14 @@ struct journal_segment {
     uint64_t zeroed;  /* up to here it was written, if only with zeros */
 };
 
-/* What is asked of a new segment. */
-struct journal_wish {
-    const struct journal_header *header; /* worker, number, sequence, synced_to, created_us and
-                                            size: bytes it should have */
-    struct slice names;  /* the frames it begins with; they are sealed with the header's id */
-    uint64_t room_bytes; /* that it must have for frames at least, behind those */
-};
-
-/* Make a new one: header and first frames are written, but nothing is durable yet. Where there is
- * less room than wished it is smaller, as long as it is large enough. 0 or -errno: there is none.
- */
+/* Make a new one: its header is written, but nothing is durable yet, and no frame may be written
+ * before it is. The header says worker, number, sequence, synced_to, created_us, and as size how
+ * many bytes it should have; room_bytes it must have for frames at least. Where there is less room
+ * than wished it is smaller, as long as it is large enough. 0 or -errno: there is none. */
 int journal_segment_create(struct journal_segment *segment, struct disk *disk,
-                           const struct journal_wish *wish);
+                           const struct journal_header *header, uint64_t room_bytes);
 
-/* Close it; the room it has left is given back. One in which nothing was written since it was made
- * is removed. */
+/* Close it; the room it has left is given back. One without frames is removed. */
 void journal_segment_close(struct journal_segment *segment, struct disk *disk);
 
 /* Close it as it is: after a failure. */

@@ -87,7 +87,8 @@ void connection_update_reading(struct connection *connection);
 /* ---- ending.c ---- */
 
 /* Take no more messages, finish what is due, then close politely, beginning with the next
- * connection_go_on. The first reason stands. */
+ * connection_go_on, which also drops what was received: until then a message being taken, whose
+ * callback may have asked for this, stays what it is. The first reason stands. */
 void connection_close(struct connection *connection, enum reason reason);
 
 /* End it now: what is not sent is not sent. Turns that others hold become orphans. */

@@ -65,8 +65,7 @@ static int open_worker(gt_server *server, struct engine *given, bool alone)
 static int share_listener(gt_server *server, struct listener *first, struct worker *worker)
 {
     struct listening_socket socket;
-    int status =
-        socket_share(&first->socket, (int)first->settings->backlog, &socket, &server->error);
+    int status = socket_share(&first->socket, first->settings, &socket, &server->error);
     if (status != GT_DONE)
         return status;
     struct listener *listener = listener_create(&socket, first->settings);

@@ -19,7 +19,6 @@ void connection_close(struct connection *connection, enum reason reason)
         return;
     connection->state = CONNECTION_CLOSING;
     connection->reason = (uint8_t)reason;
-    connection_drop_input(connection);
 }
 
 void connection_doom(struct connection *connection, enum reason reason)

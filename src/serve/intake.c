@@ -158,8 +158,10 @@ static int append_input(struct connection *connection, struct slice bytes)
 /* Keep what was not used, in the connection's own buffer: 0 or -ENOMEM. */
 static int keep_rest(struct connection *connection, struct slice received, size_t used)
 {
-    if (connection->state != CONNECTION_OPEN)
+    if (connection->state != CONNECTION_OPEN) {
+        connection_drop_input(connection);
         return 0;
+    }
     if (connection->input.size > 0) {
         bytes_consume(&connection->input, used);
         if (connection->input.size == 0)
@@ -201,6 +203,8 @@ static int take_joined(struct connection *connection, struct slice received, enu
 
 void intake_take(struct connection *connection, struct slice received, enum frame_event event)
 {
+    if (connection->state != CONNECTION_OPEN)
+        connection_drop_input(connection);
     if (connection->finished || connection->state != CONNECTION_OPEN)
         return;
     if (event == FRAME_BYTES && connection->end_of_stream)

@@ -3,10 +3,11 @@
  * The happy path: accept brings a descriptor, its source has room for it (max-per-source), somebody
  * gives way if there is no place, a connection opens. One worker stops accepting with the last
  * place. Several accept one more: it waits as a guest, as it would in the kernel's queue, but so
- * that the others know that somebody waits. When descriptors or memory are out accepting would fail
- * as fast as it is tried: it pauses for 100 ms, told once, whichever listener it was, until it has
- * worked again; a connection that was accepted and has no memory is lost, and told. A listener that
- * stops cancels its accept first and closes the socket when the engine has let go of it. */
+ * that the others know that somebody waits. A guest waits, too, where all who could give way have
+ * just said something: they are heard first. When descriptors or memory are out accepting would
+ * fail as fast as it is tried: it pauses for 100 ms, told once, whichever listener it was, until it
+ * has worked again; a connection that was accepted and has no memory is lost, and told. A listener
+ * that stops cancels its accept first and closes the socket when the engine has let go of it. */
 #include "serve/listener.h"
 
 #include "serve/post.h"
@@ -21,6 +22,9 @@
 
 /* Who gives way keeps its descriptor until the pass ends: so many of them may wait for that. */
 #define ENDED_MOST 16
+
+/* How many are looked at for one to give way. */
+#define CANDIDATES_MOST 16
 
 static void accept_done(struct op *op, int64_t result);
 static void retry(struct timer *timer, int64_t now_ns);
@@ -98,10 +102,24 @@ bool listener_awaits_retry(const struct listener *listener)
            (listener->post && timer_is_set(&listener->post->retry));
 }
 
-/* The connection open longest without ever completing a message gives way. */
-static void give_way(struct worker *worker)
+/* Whether it has said something, and nobody has listened so far. That is so only once: who sends a
+ * byte now and then is not protected by it. */
+static bool is_unheard(const struct worker *worker, const struct connection *connection)
 {
-    connection_end(list_item(worker->fresh.next, struct connection, link), REASON_GAVE_WAY);
+    return !connection->heard && engine_unread(worker->engine, connection->fd) > 0;
+}
+
+/* Who gives way: the connection open longest without ever completing a message, but for those that
+ * are unheard. NULL: of the first ones there is none; they are heard in the next pass. */
+static struct connection *who_gives_way(struct worker *worker)
+{
+    struct list *link = worker->fresh.next;
+    for (int i = 0; i < CANDIDATES_MOST && link != &worker->fresh; i++, link = link->next) {
+        struct connection *connection = list_item(link, struct connection, link);
+        if (!is_unheard(worker, connection))
+            return connection;
+    }
+    return NULL;
 }
 
 /* A place for one more connection: at max-connections one gives way. */
@@ -109,17 +127,19 @@ static bool find_place(struct worker *worker)
 {
     if (worker_take_place(worker))
         return true;
-    if (list_empty(&worker->fresh))
+    struct connection *leaves = who_gives_way(worker);
+    if (!leaves)
         return false;
     worker_take_over_place(worker);
-    give_way(worker);
+    connection_end(leaves, REASON_GAVE_WAY);
     return true;
 }
 
 void listener_make_way(struct worker *worker)
 {
-    if (worker_gives_way(worker))
-        give_way(worker);
+    struct connection *leaves = worker_asked_for_place(worker) ? who_gives_way(worker) : NULL;
+    if (leaves && worker_gives_way(worker))
+        connection_end(leaves, REASON_GAVE_WAY);
 }
 
 /* A connection that ends before it has begun. */
@@ -182,6 +202,7 @@ static void receive_guest(struct listener *listener, const struct newcomer *newc
     tell_resumed(listener);
     *guest = (struct guest){.newcomer = *newcomer};
     list_append(&listener->guests, &guest->link);
+    listener->worker->arrived++;
     listener->worker->guest_count++;
     listener_pause(listener);
 }

@@ -29,6 +29,7 @@ struct output *output_create(struct connection *connection)
     output->open = NULL;
     output->owned_bytes = output->waiting_bytes = 0;
     output->waiting_turns = 0;
+    output->turns_most = (unsigned)connection->settings->max_waiting;
     output->failure = 0;
     output->sent_bytes = 0;
     output->acknowledged = 0;

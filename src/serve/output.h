@@ -14,10 +14,9 @@
 struct connection;
 struct worker;
 
-/* How much may wait before no more messages are taken from the peer: bytes ready or not, and turns
- * or replies in parcels. */
+/* How many bytes may wait before no more messages are taken from the peer; how many turns, and
+ * replies in parcels, --max-waiting says. */
 #define OUTPUT_BOUND_BYTES (128 * 1024)
-#define OUTPUT_BOUND_TURNS 512
 
 /* Bytes for the first parcel: enough for what a peer is usually owed at once; and so few that
  * outputs which wait (for the recorder, for an engine that sends later) stay in the cache. */
@@ -33,6 +32,7 @@ struct output {
     size_t owned_bytes;   /* of turns, replies, parcels that wait: counts against max-memory */
     size_t waiting_bytes; /* in the queue */
     unsigned waiting_turns;
+    unsigned turns_most;  /* max-waiting */
     int failure;          /* -errno of a send that failed later */
     uint64_t sent_bytes;  /* by finished sends, since this output exists */
     int64_t acknowledged; /* when last looked at (output_progress) */
@@ -72,7 +72,7 @@ static inline bool output_empty(const struct output *output)
 static inline bool output_full(const struct output *output)
 {
     return output && (output->waiting_bytes >= OUTPUT_BOUND_BYTES ||
-                      output->waiting_turns >= OUTPUT_BOUND_TURNS);
+                      output->waiting_turns >= output->turns_most);
 }
 
 /* Whether the peer has acknowledged something since the last time: then progress_ns becomes now.

@@ -83,11 +83,17 @@ static const struct setting_row rows[] = {
       "connections at once; 10000, or what descriptors allow"},
      setting_read_count, FIELD(max_connections), 1, 1 << 24},
     {{"max-memory", 0, SERVER, "SIZE", "256MiB", "unfinished messages and waiting replies, all together"},
-     setting_read_size, FIELD(max_memory), 1, INT64_MAX},
+     setting_read_memory, FIELD(max_memory), 1, INT64_MAX},
     {{"max-per-source", 0, SERVER, "N", NULL, "connections at once per source address; 0: no limit"},
      setting_read_count, FIELD(max_per_source), 0, 1 << 24},
     {{"max-rate", 0, SERVER, "N/s", NULL, "messages per source address; /min and /h too; 0: no limit"},
      setting_read_rate, FIELD(rate_interval_ns), 0, 0},
+    {{"max-waiting", 0, LISTENER, "N", "512", "replies that may wait for a peer to read; then it is not read either"},
+     setting_read_count, FIELD(max_waiting), 1, 1 << 20},
+    {{"send-buffer", 0, LISTENER, "SIZE", NULL, "what the system keeps for a peer that does not read"},
+     setting_read_size, FIELD(send_buffer), 4096, GIBIBYTE},
+    {{"receive-buffer", 0, LISTENER, "SIZE", NULL, "what the system keeps of a peer that is not read"},
+     setting_read_size, FIELD(receive_buffer), 4096, GIBIBYTE},
     {{"workers", 'j', SERVER, "N", "1", "worker threads; auto: one for each CPU"},
      setting_read_workers, FIELD(workers), 1, CREW_MOST},
     {{"engine", 0, SERVER, "NAME", "auto", "what waits for the network: auto, epoll or uring"},
@@ -149,6 +155,7 @@ int settings_init(struct settings *settings, struct error *error)
     }
     /* Where a library differs from the program, and what depends on the count. */
     settings->count = 0;
+    settings->max_memory_given = false;
     settings->show = SHOW_NONE;
     settings->idle_timeout_ns = DURATION_AUTO;
     settings->message_timeout_ns = DURATION_AUTO;

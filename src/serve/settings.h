@@ -44,8 +44,12 @@ struct settings {
     int64_t drain_timeout_ns;
     int64_t max_connections;   /* 0: as many as descriptors allow, at most 10000 */
     int64_t max_memory;        /* bytes */
+    bool max_memory_given;     /* it was asked for, it is not the default */
     int64_t max_per_source;    /* connections; 0: no limit */
     int64_t rate_interval_ns;  /* between messages of one source; 0: no limit */
+    int64_t send_buffer;       /* bytes; 0: not set */
+    int64_t receive_buffer;    /* likewise */
+    int64_t max_waiting;       /* replies of a connection */
     int64_t workers;           /* 0: one for each CPU */
     int64_t udp_amplification; /* 0: no bound */
     int64_t family;            /* enum address_family */

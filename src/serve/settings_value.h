@@ -29,7 +29,8 @@ setting_reader setting_read_choice; /* a flag that makes an int64_t what the row
 setting_reader setting_read_count;
 setting_reader setting_read_workers; /* a count, or auto: 0 */
 setting_reader setting_read_size;
-setting_reader setting_read_rate; /* as the time between two */
+setting_reader setting_read_rate;   /* as the time between two */
+setting_reader setting_read_memory; /* a size, and that it was given */
 setting_reader setting_read_duration;
 setting_reader setting_read_sync; /* a duration, always or never */
 setting_reader setting_read_reply;

@@ -2,9 +2,10 @@
 #include "serve/socket_kinds.h"
 
 #include <goodtalk.h>
+#include <unistd.h>
 
-int sockets_open(const struct address *address, const struct settings *settings,
-                 struct listening_socket *sockets, unsigned *count, struct error *error)
+static int open_kind(const struct address *address, const struct settings *settings,
+                     struct listening_socket *sockets, unsigned *count, struct error *error)
 {
     int status = GT_FAILED;
     *count = 0;
@@ -24,5 +25,26 @@ int sockets_open(const struct address *address, const struct settings *settings,
         break;
     }
     *count = status == GT_DONE;
+    return status;
+}
+
+static bool has_buffers(const struct listening_socket *socket)
+{
+    return !socket->handed && (socket->family != AF_UNIX || socket->type == SOCK_DGRAM);
+}
+
+int sockets_open(const struct address *address, const struct settings *settings,
+                 struct listening_socket *sockets, unsigned *count, struct error *error)
+{
+    int status = open_kind(address, settings, sockets, count, error);
+    for (unsigned i = 0; status == GT_DONE && i < *count; i++)
+        if (has_buffers(&sockets[i]))
+            status = socket_check_buffers(sockets[i].fd, settings, error);
+    if (status == GT_DONE)
+        return status;
+    for (; *count > 0; --*count) {
+        socket_remove_file(&sockets[*count - 1]);
+        close(sockets[*count - 1].fd);
+    }
     return status;
 }

@@ -34,6 +34,10 @@ struct listening_socket {
 
 #define SOCKETS_MAX 64
 
+/* What the system may keep for a connection each way, where a server is kept and nothing is said.
+ */
+#define SOCKET_BUFFER_BYTES (1024 * 1024)
+
 /* Open what an address means: one socket, or for a HOST one for each address it resolves to, on one
  * port; or take those that were handed in (fd:N, systemd), which stay open if that fails. *count is
  * how many of sockets (room for SOCKETS_MAX) were filled. GT_DONE; GT_FAILED with a sentence that
@@ -43,12 +47,12 @@ int sockets_open(const struct address *address, const struct settings *settings,
 
 /* Another socket for what first is open for, so that another worker takes a part of what comes.
  * Where it multiplies (TCP and UDP, opened here): one more on the same address and port, listening
- * with this backlog; each connection, and each sender's datagrams, come to one of them. Else the
- * same socket under another descriptor, from which whoever is quicker takes. Its file, if it has
- * one, stays first's to remove. GT_DONE; GT_FAILED with a sentence and nothing opened. */
+ * as these settings say; each connection, and each sender's datagrams, come to one of them. Else
+ * the same socket under another descriptor, from which whoever is quicker takes. Its file, if it
+ * has one, stays first's to remove. GT_DONE; GT_FAILED with a sentence and nothing opened. */
 bool socket_multiplies(const struct listening_socket *socket);
-int socket_share(struct listening_socket *first, int backlog, struct listening_socket *other,
-                 struct error *error);
+int socket_share(struct listening_socket *first, const struct settings *settings,
+                 struct listening_socket *other, struct error *error);
 
 /* Remove the Unix socket file, if it is still the one that was made. Call it before fd is closed
  * (by the caller, engine_close): while the socket is open nobody takes its file for stale, and no

@@ -84,7 +84,7 @@ static int prepare(struct listening_socket *socket)
     if (flags < 0 || fcntl(socket->fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
         fcntl(socket->fd, F_SETFD, FD_CLOEXEC) < 0)
         return -errno;
-    int result = socket_tune(socket->fd, socket->family, socket->type);
+    int result = socket_tune(socket->fd, socket->family, socket->type, NULL);
     return result < 0 ? result : socket_name(socket);
 }
 

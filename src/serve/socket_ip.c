@@ -30,7 +30,7 @@
 struct opening {
     const struct address *address;
     int type; /* SOCK_STREAM, SOCK_DGRAM */
-    int backlog;
+    const struct settings *settings;
     struct places places;
     unsigned failed; /* the index of the place that could not be opened */
     bool both;       /* one IPv6 socket takes IPv4 too */
@@ -50,13 +50,13 @@ static int listen_at(const struct opening *opening, int fd, const struct place *
     if (place->any.sa_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &ipv6_only, sizeof(ipv6_only)) < 0)
         return -errno;
-    int result = socket_tune(fd, place->any.sa_family, opening->type);
+    int result = socket_tune(fd, place->any.sa_family, opening->type, opening->settings);
     if (result < 0)
         return result;
     if (bind(fd, &place->any, place->size) < 0)
         return -errno;
     /* A port that another has bound but not yet listened on is only found taken by listen. */
-    return stream && listen(fd, opening->backlog) < 0 ? -errno : 0;
+    return stream && listen(fd, (int)opening->settings->backlog) < 0 ? -errno : 0;
 }
 
 /* A socket at place: its descriptor or -errno. */
@@ -224,7 +224,7 @@ int socket_open_ip(const struct address *address, const struct settings *setting
 {
     struct opening opening = {.address = address,
                               .type = address->kind == ADDRESS_UDP ? SOCK_DGRAM : SOCK_STREAM,
-                              .backlog = (int)settings->backlog,
+                              .settings = settings,
                               .sockets = sockets};
     bool every = address->host[0] == '\0';
     if (!every && places_find(&opening.places, address, false, error) != GT_DONE)

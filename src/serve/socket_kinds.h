@@ -25,8 +25,13 @@ int socket_open_systemd(const struct address *address, struct listening_socket *
 /* ---- socket_tune.c ---- */
 
 /* Set what every socket of this family and type has: 0 or -errno. Before bind, so that no datagram
- * comes without it. */
-int socket_tune(int fd, int family, int type);
+ * and no connection comes without it. settings: NULL for one whose buffers are somebody else's to
+ * say. */
+int socket_tune(int fd, int family, int type, const struct settings *settings);
+
+/* Whether the system has granted the sizes of buffers that were asked for: GT_DONE, or GT_FAILED
+ * with a sentence. */
+int socket_check_buffers(int fd, const struct settings *settings, struct error *error);
 
 /* Fill name from what the socket is bound to; family and type are filled: 0 or -errno. */
 int socket_name(struct listening_socket *socket);

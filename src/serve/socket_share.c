@@ -47,14 +47,14 @@ static int copy_ipv6_only(int from, int to)
 }
 
 /* What is set before bind: 0 or -errno. */
-static int prepare(const struct listening_socket *first, int fd)
+static int prepare(const struct listening_socket *first, int fd, const struct settings *settings)
 {
     int result = switch_on(fd, SO_REUSEPORT);
     if (result == 0 && first->type == SOCK_STREAM)
         result = switch_on(fd, SO_REUSEADDR);
     if (result == 0 && first->family == AF_INET6)
         result = copy_ipv6_only(first->fd, fd);
-    return result == 0 ? socket_tune(fd, first->family, first->type) : result;
+    return result == 0 ? socket_tune(fd, first->family, first->type, settings) : result;
 }
 
 /* Bind to where the first one is, and where there are connections listen: 0 or -errno. */
@@ -67,7 +67,7 @@ static int join(const struct listening_socket *first, int fd, int backlog)
 }
 
 /* A descriptor or -errno. */
-static int open_another(const struct listening_socket *first, int backlog)
+static int open_another(const struct listening_socket *first, const struct settings *settings)
 {
     int result = switch_on(first->fd, SO_REUSEPORT);
     if (result < 0)
@@ -75,9 +75,9 @@ static int open_another(const struct listening_socket *first, int backlog)
     int fd = socket(first->family, first->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    result = prepare(first, fd);
+    result = prepare(first, fd, settings);
     if (result == 0)
-        result = join(first, fd, backlog);
+        result = join(first, fd, (int)settings->backlog);
     if (result == 0)
         return fd;
     close(fd);
@@ -95,11 +95,11 @@ bool socket_multiplies(const struct listening_socket *socket)
     return socket->family != AF_UNIX && !socket->handed;
 }
 
-int socket_share(struct listening_socket *first, int backlog, struct listening_socket *other,
-                 struct error *error)
+int socket_share(struct listening_socket *first, const struct settings *settings,
+                 struct listening_socket *other, struct error *error)
 {
     bool multiplied = socket_multiplies(first);
-    int fd = multiplied ? open_another(first, backlog) : duplicate(first->fd);
+    int fd = multiplied ? open_another(first, settings) : duplicate(first->fd);
     if (fd < 0)
         return error_errno(error, -fd, "cannot listen on %s for several workers", first->name);
     first->shared = multiplied;

@@ -239,7 +239,7 @@ static int listen_at(struct opening *opening, int fd)
 {
     bool abstract = opening->path[0] == '@';
     struct place place = place_of_unix(opening->path);
-    int result = socket_tune(fd, AF_UNIX, opening->type);
+    int result = socket_tune(fd, AF_UNIX, opening->type, opening->settings);
     if (result == 0 && !abstract)
         result = set_first_mode(opening, fd);
     if (result == 0 && bind(fd, &place.any, place.size) < 0)

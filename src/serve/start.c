@@ -8,6 +8,7 @@
 #include "guard/descriptors.h"
 #include "guard/ready.h"
 #include "record/journal.h"
+#include "serve/budget.h"
 #include "serve/engine_choice.h"
 #include "serve/server.h"
 #include "serve/sources.h"
@@ -105,8 +106,8 @@ static int limit_sources(gt_server *server)
     return GT_DONE;
 }
 
-/* How many connections there may be: what was asked for, if the descriptors suffice. */
-static int limit(gt_server *server, unsigned workers, bool simulated)
+/* How many connections there may be: what was asked for, if descriptors and memory suffice. */
+static int limit(gt_server *server, unsigned workers, bool simulated, struct budget *budget)
 {
     int64_t asked = server->settings.max_connections;
     int64_t most = simulated ? MOST_CONNECTIONS : descriptors_left(server, workers);
@@ -117,7 +118,10 @@ static int limit(gt_server *server, unsigned workers, bool simulated)
                          (long long)asked, (long long)most);
     if (asked == 0)
         asked = most < MOST_CONNECTIONS ? most : MOST_CONNECTIONS;
-    limits_open(&server->limits, workers, (unsigned)asked, (size_t)server->settings.max_memory);
+    int status = budget_make(server, workers, asked, simulated, budget);
+    if (status != GT_DONE)
+        return status;
+    limits_open(&server->limits, workers, (unsigned)budget->connections, (size_t)budget->messages);
     return limit_sources(server);
 }
 
@@ -139,28 +143,22 @@ static int tell_ready(gt_server *server)
     return status;
 }
 
-static void tell_limits(gt_server *server)
+static void tell_limits(gt_server *server, const struct budget *budget)
 {
     const struct limits *limits = &server->limits;
-    char messages[32];
-    char connections[32];
-    size_t each = sizeof(struct connection) + sizeof(struct output);
-    units_size_words(messages, sizeof messages, (int64_t)limits->max_memory);
-    units_size_words(connections, sizeof connections, (int64_t)(each * limits->max_connections));
-    tell(server, GT_EVENT_NOTE, GT_DETAIL, nobody,
-         "%u worker%s, engine %s; at most %u connections, %s for them, and %s for unfinished "
-         "messages and waiting replies",
+    tell(server, GT_EVENT_NOTE, GT_DETAIL, nobody, "%u worker%s, engine %s; at most %u connections",
          limits->workers, limits->workers == 1 ? "" : "s",
-         server->crew.workers[0].engine->table->name, limits->max_connections, connections,
-         messages);
+         server->crew.workers[0].engine->table->name, limits->max_connections);
+    budget_tell(server, budget);
 }
 
 /* ---- starting ---- */
 
-static int open_crew(gt_server *server, struct engine *engine, bool simulated)
+static int open_crew(gt_server *server, struct engine *engine, bool simulated,
+                     struct budget *budget)
 {
     unsigned workers = count_workers(server, simulated);
-    int status = limit(server, workers, simulated);
+    int status = limit(server, workers, simulated, budget);
     if (status == GT_DONE)
         status = crew_open(server, workers, engine);
     if (status == GT_DONE)
@@ -181,13 +179,14 @@ int server_start(gt_server *server, struct engine *engine)
     server->begun = true;
     take_goal(server);
     atomic_store(&server->reloadable, server->settings.log != NULL);
-    int status = open_crew(server, engine, simulated);
+    struct budget budget;
+    int status = open_crew(server, engine, simulated, &budget);
     server->failed = status != GT_DONE;
     if (status != GT_DONE)
         return status;
     server_limit_time(server, engine);
     crew_go(server);
-    tell_limits(server);
+    tell_limits(server, &budget);
     status = tell_ready(server);
     if (status == GT_DONE)
         tell(server, GT_EVENT_READY, GT_NOTICE, nobody, "ready");

@@ -209,7 +209,9 @@ static inline bool worker_full(const struct worker *worker)
 /* At the end of a pass: where there are guests a place is wanted, and it is woken for it. */
 void worker_wait_for_place(struct worker *worker);
 
-/* Whether one of its connections has to give way for a guest of another worker. */
+/* Whether one of its connections should give way for a guest of another worker; and whether it has
+ * to: nobody else is asked then. */
+bool worker_asked_for_place(const struct worker *worker);
 bool worker_gives_way(struct worker *worker);
 
 /* Ask for as much memory as it uses, more than it was granted: false where not even that is left.

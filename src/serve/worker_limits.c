@@ -91,12 +91,17 @@ void worker_wait_for_place(struct worker *worker)
     want_place(worker);
 }
 
-bool worker_gives_way(struct worker *worker)
+bool worker_asked_for_place(const struct worker *worker)
 {
-    struct limits *limits = worker->limits;
+    const struct limits *limits = worker->limits;
     bool others_wait = atomic_load(&limits->hosts) > (unsigned)worker->waits_for_place;
     return others_wait && !list_empty(&worker->fresh) && all_taken(worker) &&
-           atomic_exchange(&limits->place_wanted, false);
+           atomic_load(&limits->place_wanted);
+}
+
+bool worker_gives_way(struct worker *worker)
+{
+    return worker_asked_for_place(worker) && atomic_exchange(&worker->limits->place_wanted, false);
 }
 
 /* ---- memory ---- */

@@ -7,6 +7,7 @@
  * size that no message of the framing has; a framing that cannot be measured as asked for. */
 #include "tool/bench_options.h"
 
+#include "base/escape.h"
 #include "tool/client_wrapped.h"
 #include "tool/command_line.h"
 
@@ -226,6 +227,7 @@ static int check_in_flight(const struct bench_options *options, size_t size, str
 static int make_request(struct bench_options *options, struct slice body, struct error *error)
 {
     uint64_t count = 0;
+    char shown[96];
     bytes_clear(&options->request);
     if (wrapped_append(&options->request, &options->target, &options->framing, options->frame, body,
                        &count, error) != GT_DONE)
@@ -234,7 +236,8 @@ static int make_request(struct bench_options *options, struct slice body, struct
         return error_set(error, GT_WRONG,
                          "--frame %s: the message is %llu messages; bench sends one, again and "
                          "again",
-                         options->frame, (unsigned long long)count);
+                         escape_string(shown, sizeof shown, slice_of_text(options->frame)),
+                         (unsigned long long)count);
     bool packet = options->target.transport != TRANSPORT_STREAM;
     options->request_bytes = packet ? body.size : options->request.size;
     return GT_DONE;
@@ -271,6 +274,7 @@ static bool try_sizes(struct bench_options *options, struct slice letters, struc
 static int make_request_of_size(struct bench_options *options, size_t size, struct error *error)
 {
     struct bytes letters = {0};
+    char shown[96];
     if (check_in_flight(options, size, error) != GT_DONE)
         return error->status;
     if (append_letters(&letters, size) != 0)
@@ -281,7 +285,7 @@ static int make_request_of_size(struct bench_options *options, size_t size, stru
     bytes_free(&letters);
     if (!made && stream && error->status != GT_FAILED)
         error_set(error, GT_WRONG, "--bytes %zu: no message in --frame %s has so many", size,
-                  options->frame);
+                  escape_string(shown, sizeof shown, slice_of_text(options->frame)));
     return error->status;
 }
 

@@ -9,9 +9,14 @@
 
 #define DEEPEST 32
 
+static bool is_space(uint8_t letter)
+{
+    return letter == ' ' || letter == '\t' || letter == '\r' || letter == '\n';
+}
+
 static void skip_space(struct show_json *json)
 {
-    while (json->rest.size > 0 && memchr(" \t\r\n", json->rest.data[0], 4))
+    while (json->rest.size > 0 && is_space(json->rest.data[0]))
         json->rest = slice_after(json->rest, 1);
 }
 
@@ -160,9 +165,8 @@ bool show_json_count(struct show_json *json, int64_t *count)
 static bool skip_word(struct show_json *json)
 {
     size_t length = 0;
-    while (length < json->rest.size && !memchr(",]} \t", json->rest.data[length], 5) &&
-           json->rest.data[length] > 0x20 && json->rest.data[length] < 0x7f &&
-           json->rest.data[length] != '"')
+    while (length < json->rest.size && json->rest.data[length] > 0x20 &&
+           json->rest.data[length] < 0x7f && !strchr(",]}\"", json->rest.data[length]))
         length++;
     json->rest = slice_after(json->rest, length);
     return length > 0;

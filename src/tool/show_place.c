@@ -130,8 +130,8 @@ char *show_place_words(const struct show_place *place, unsigned worker,
     escape_string(shown, sizeof shown, slice_of_text(place->path));
     journal_segment_name(worker, verdict->number, name);
     const char *slash = slice_ends_with(slice_of_text(shown), '/') ? "" : "/";
-    int length = snprintf(text, size, "%s%s%s: %s at offset %" PRIu64, shown, slash, name,
-                          verdict->why, verdict->offset);
+    int length = snprintf(text, size, "%s%s%s, offset %" PRIu64 ": %s", shown, slash, name,
+                          verdict->offset, verdict->why);
     if (length < 0 || (size_t)length >= size)
         return text;
     text += length;

@@ -7,7 +7,7 @@
  * cut short the place is as bad as it was, and the copy is there.
  *
  * Refused: while a server has the journal; one segment alone; a segment of another version. */
-#include "base/escape.h"
+#include "engine/disk.h"
 #include "tool/show_check.h"
 #include "tool/show_place.h"
 
@@ -16,10 +16,7 @@
 #include <goodtalk.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/file.h>
 #include <time.h>
-#include <unistd.h>
 
 #define ASIDE_SIZE  (JOURNAL_NAME_SIZE + 48)
 #define ASIDE_TRIES 1000
@@ -27,6 +24,7 @@
 
 struct repair {
     struct show_place place;
+    struct disk disk;
     struct show_output *output;
     struct error *error;
     unsigned worker;
@@ -42,16 +40,19 @@ static int fail(struct repair *repair, int number, const char *what, const char 
 
 static int sync_directory(struct repair *repair)
 {
-    int directory = repair->place.place.directory;
-    return fsync(directory) == 0 ? GT_DONE : fail(repair, errno, "sync", "the directory");
+    int result = repair->disk.table->sync(&repair->disk, repair->disk.directory);
+    return result == 0 ? GT_DONE : fail(repair, -result, "sync", "the directory");
 }
 
 static int tell(struct repair *repair, uint64_t bytes, const char *aside)
 {
-    int result = bytes_format(&repair->output->text,
-                              "%s: %s; %" PRIu64 " bytes at offset %" PRIu64 " %s%s\n",
-                              repair->name, repair->verdict.why, bytes, repair->verdict.offset,
-                              *aside ? "set aside in " : "noted as missing", aside);
+    struct bytes *to = &repair->output->text;
+    int result = bytes_format(to, "%s, offset %" PRIu64 ": %s; ", repair->name,
+                              repair->verdict.offset, repair->verdict.why);
+    if (result == 0 && *aside)
+        result = bytes_format(to, "%" PRIu64 " bytes set aside in %s\n", bytes, aside);
+    else if (result == 0)
+        result = bytes_format(to, "noted; there were no bytes to set aside\n");
     repair->done++;
     return result < 0 ? error_set(repair->error, GT_FAILED, "out of memory") : GT_DONE;
 }
@@ -89,7 +90,7 @@ static void aside_name(const struct repair *repair, unsigned i, char aside[ASIDE
 static int rename_segment(struct repair *repair)
 {
     char aside[ASIDE_SIZE];
-    int directory = repair->place.place.directory;
+    int directory = repair->disk.directory;
     int result = -1;
     if (refuse_other_version(repair) != GT_DONE)
         return GT_FAILED;
@@ -109,7 +110,7 @@ static int rename_segment(struct repair *repair)
 
 /* What is replaced: where it is, and by what. */
 struct patch {
-    int fd; /* the segment, for reading and writing */
+    int file; /* the segment, for reading and writing */
     uint64_t id;
     uint64_t from, to; /* the bytes that are bad; to may be from */
     struct bytes gap;  /* what is written there, at least a head */
@@ -117,56 +118,36 @@ struct patch {
     uint64_t gap_sequence;
 };
 
-static int write_all(int fd, struct slice bytes, uint64_t offset)
-{
-    while (bytes.size > 0) {
-        ssize_t count = pwrite(fd, bytes.data, bytes.size, (off_t)offset);
-        if (count < 0 && errno != EINTR)
-            return -errno;
-        if (count > 0) {
-            bytes = slice_after(bytes, (size_t)count);
-            offset += (uint64_t)count;
-        }
-    }
-    return 0;
-}
-
-/* Copy the bad bytes into an open file. */
-static int copy_bytes(const struct patch *patch, int to)
+/* Copy the bad bytes into a file. */
+static int copy_bytes(struct disk *disk, const struct patch *patch, int to)
 {
     uint8_t piece[65536];
-    uint64_t at = patch->from;
-    while (at < patch->to) {
+    int result = 0;
+    for (uint64_t at = patch->from; result == 0 && at < patch->to; at += sizeof piece) {
         size_t want = patch->to - at < sizeof piece ? (size_t)(patch->to - at) : sizeof piece;
-        ssize_t count = pread(patch->fd, piece, want, (off_t)at);
-        if (count < 0 && errno != EINTR)
-            return -errno;
-        if (count == 0)
-            break;
-        if (count > 0 && write_all(to, slice_of(piece, (size_t)count), at - patch->from) < 0)
-            return -errno;
-        at += count > 0 ? (uint64_t)count : 0;
+        int64_t count = disk->table->read(disk, patch->file, piece, want, at);
+        result = count < 0 ? (int)count
+                           : disk->table->write(disk, to, slice_of(piece, (size_t)count),
+                                                at - patch->from);
     }
-    return fsync(to) < 0 ? -errno : 0;
+    return result == 0 ? disk->table->sync(disk, to) : result;
 }
 
 static int set_aside(struct repair *repair, const struct patch *patch, char aside[ASIDE_SIZE])
 {
-    int fd = -1;
+    struct disk *disk = &repair->disk;
+    int file = -EEXIST;
     *aside = '\0';
     if (patch->from == patch->to)
         return GT_DONE;
-    for (unsigned i = 0; i < ASIDE_TRIES && fd < 0; i++) {
+    for (unsigned i = 0; i < ASIDE_TRIES && file == -EEXIST; i++) {
         aside_name(repair, i, aside);
-        fd = openat(repair->place.place.directory, aside,
-                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0 && errno != EEXIST)
-            break;
+        file = disk->table->open(disk, aside, DISK_CREATE);
     }
-    if (fd < 0)
-        return fail(repair, errno, "make", aside);
-    int result = copy_bytes(patch, fd);
-    close(fd);
+    if (file < 0)
+        return fail(repair, -file, "make", aside);
+    int result = copy_bytes(disk, patch, file);
+    disk->table->close(disk, file);
     return result < 0 ? fail(repair, -result, "write", aside) : sync_directory(repair);
 }
 
@@ -218,30 +199,32 @@ static int make_gap(struct patch *patch)
 static int apply(struct repair *repair, struct patch *patch)
 {
     char aside[ASIDE_SIZE];
+    struct disk *disk = &repair->disk;
     if (make_gap(patch) < 0)
         return error_set(repair->error, GT_FAILED, "out of memory");
     if (set_aside(repair, patch, aside) != GT_DONE)
         return GT_FAILED;
-    int result = write_all(patch->fd, bytes_slice(&patch->gap), patch->from);
-    if (result < 0 || fsync(patch->fd) < 0)
-        return fail(repair, result < 0 ? -result : errno, "write", repair->name);
-    return tell(repair, patch->to - patch->from, aside);
+    int result = disk->table->write(disk, patch->file, bytes_slice(&patch->gap), patch->from);
+    if (result == 0)
+        result = disk->table->sync(disk, patch->file);
+    return result < 0 ? fail(repair, -result, "write", repair->name)
+                      : tell(repair, patch->to - patch->from, aside);
 }
 
 static int patch_segment(struct repair *repair)
 {
     struct journal_reader reader;
-    struct patch patch = {
-        .fd = openat(repair->place.place.directory, repair->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
+    struct disk *disk = &repair->disk;
+    struct patch patch = {.file = disk->table->open(disk, repair->name, DISK_UPDATE)};
     enum journal_step opened = journal_reader_open(&reader, &repair->place.place, repair->name);
-    int result = patch.fd < 0 ? -errno : 0;
-    if (result == 0)
-        result = opened == JOURNAL_STEP_FRAME ? measure(repair, &reader, &patch) : -EIO;
+    int result = patch.file < 0 ? patch.file : -EIO;
+    if (patch.file >= 0 && opened == JOURNAL_STEP_FRAME)
+        result = measure(repair, &reader, &patch);
     int status = result < 0 ? fail(repair, -result, "repair", repair->name) : apply(repair, &patch);
     journal_reader_close(&reader);
     bytes_free(&patch.gap);
-    if (patch.fd >= 0)
-        close(patch.fd);
+    if (patch.file >= 0)
+        disk->table->close(disk, patch.file);
     return status;
 }
 
@@ -290,38 +273,6 @@ static int repair_all(struct repair *repair)
     return status;
 }
 
-/* The lock, held; or -1 with the reason. */
-static int take_lock(struct repair *repair)
-{
-    int64_t holder;
-    int fd = openat(repair->place.place.directory, JOURNAL_LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC,
-                    0600);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return fd;
-    if (fd < 0 || errno != EWOULDBLOCK)
-        fail(repair, errno, "lock", "the journal");
-    else if ((holder = show_place_holder(&repair->place)) != 0)
-        error_set(repair->error, GT_FAILED,
-                  "--repair: the journal is in use (by process %" PRId64 "); stop the server first",
-                  holder);
-    else
-        error_set(repair->error, GT_FAILED,
-                  "--repair: the journal is in use; stop the server first");
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
-static int locked(struct repair *repair)
-{
-    int lock = take_lock(repair);
-    if (lock < 0)
-        return GT_FAILED;
-    int status = repair_all(repair);
-    close(lock);
-    return status;
-}
-
 int show_repair(const char *path, struct show_output *output, struct error *error)
 {
     struct repair repair = {.output = output, .error = error};
@@ -329,7 +280,11 @@ int show_repair(const char *path, struct show_output *output, struct error *erro
     if (status == GT_DONE && repair.place.one)
         status = error_set(error, GT_WRONG, "--repair takes the directory, not one segment of it");
     if (status == GT_DONE)
-        status = locked(&repair);
+        status = disk_open(&repair.disk, path, JOURNAL_LOCK_NAME, error);
+    if (status == GT_DONE) {
+        status = repair_all(&repair);
+        disk_close(&repair.disk);
+    }
     show_place_close(&repair.place);
     return status;
 }

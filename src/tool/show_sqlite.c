@@ -46,17 +46,15 @@ void show_sqlite_close(struct show_sqlite **sqlite)
 #include <sqlite3.h>
 #include <stdlib.h>
 
-#define LIBRARY "libsqlite3.so.0"
+#define LIBRARY   "libsqlite3.so.0"
 
 /* What is used of the library. */
+/* clang-format off */
 #define FUNCTIONS(ROW)                                                                             \
-    ROW(open_v2)                                                                                   \
-    ROW(close)                                                                                     \
-    ROW(errmsg)                                                                                    \
-    ROW(exec)                                                                                      \
-    ROW(busy_timeout)                                                                              \
-    ROW(prepare_v2) ROW(bind_text64) ROW(bind_blob64) ROW(bind_int64) ROW(bind_null) ROW(step)     \
-        ROW(reset) ROW(finalize)
+    ROW(open_v2) ROW(close) ROW(errmsg) ROW(exec) ROW(busy_timeout) ROW(prepare_v2)                \
+    ROW(bind_text64) ROW(bind_blob64) ROW(bind_int64) ROW(bind_null)                               \
+    ROW(step) ROW(reset) ROW(finalize)
+/* clang-format on */
 
 struct show_sqlite {
     void *library;
@@ -64,7 +62,7 @@ struct show_sqlite {
     sqlite3_stmt *insert;
     bool adding; /* a transaction is open */
     char path[256];
-#define ROW(name) __typeof__(sqlite3_##name) *name;
+#define ROW(name) __typeof__(sqlite3_##name) *(name);
     FUNCTIONS(ROW)
 #undef ROW
 };

@@ -104,9 +104,10 @@ static bool parse_moment(const char *text, int64_t now_us, int64_t *time_us)
     bool dated = strlen(text) >= 5 && text[4] == '-';
     if (dated && !take_date(&text, &when))
         return false;
-    if (dated && *text != '\0' && !take_letter(&text, ' ') && !take_letter(&text, 'T'))
+    bool whole_day = dated && *text == '\0';
+    if (dated && !whole_day && !take_letter(&text, ' ') && !take_letter(&text, 'T'))
         return false;
-    if ((!dated || *text != '\0') && !take_clock(&text, &when, &fraction_us))
+    if (!whole_day && !take_clock(&text, &when, &fraction_us))
         return false;
     struct tm asked = when;
     if (!take_zone(&text, &when, &seconds) || *text != '\0')

@@ -1,30 +1,9 @@
 /* Any text as an address: read, or refused with one sentence that is fit for a terminal. */
 #include "base/address.h"
-#include "base/escape.h"
 #include "base/place.h"
+#include "fuzz.h"
 
 #include <goodtalk.h>
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static bool fit_for_terminal(struct slice text)
-{
-    while (text.size > 0) {
-        uint32_t code;
-        size_t length = utf8_decode(text, &code);
-        if (length == 0 || escape_needed(code))
-            return false;
-        text = slice_after(text, length);
-    }
-    return true;
-}
 
 static void check_address(const struct address *address)
 {
@@ -55,13 +34,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error error = {0};
     if (size < 1)
         return 0;
-    char *text = strndup((const char *)data + 1, size - 1);
-    require(text != NULL);
+    char *text = text_of(slice_of(data + 1, size - 1));
     int status = address_parse(&address, text, (enum address_family)(data[0] % 3), &error);
     if (status == GT_DONE)
         check_address(&address);
     else
-        require(status == GT_WRONG && *error.text && fit_for_terminal(slice_of_text(error.text)));
+        require_sentence(&error);
     free(text);
     return 0;
 }

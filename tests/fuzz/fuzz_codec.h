@@ -9,8 +9,7 @@
 
 #include "base/bytes.h"
 #include "codec/frame.h"
-
-#include <stdlib.h>
+#include "fuzz.h"
 
 #define CHOICES 5
 
@@ -23,12 +22,6 @@ struct hearing {
     struct bytes echo;  /* what an echo server would have replied; not in talk and line */
     bool over;
 };
-
-static inline void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static inline void note(struct hearing *hearing, const void *data, size_t size)
 {
@@ -154,7 +147,5 @@ static inline int fuzz_parameter(const char *framing, const uint8_t *data, size_
     require(error.status != 0 && *error.text);
     return 0;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif

@@ -1,26 +1,10 @@
 /* Whatever the bytes, escaped they are valid UTF-8 without controls, and can be read back; a string
  * that is cut is still ended and fit to print; JSON and base64 hold nothing but what they may. */
-#include "base/escape.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
+#include "fuzz.h"
 
 static void require_printable(struct slice text)
 {
-    require(utf8_valid(text));
-    while (text.size > 0) {
-        uint32_t code;
-        size_t length = utf8_decode(text, &code);
-        require(!escape_needed(code) && code >= 0x20 && code != 0x7f);
-        text = slice_after(text, length);
-    }
+    require(utf8_valid(text) && fit_for_terminal(text));
 }
 
 static void check_text(struct slice input)
@@ -75,11 +59,7 @@ static void check_unescape(struct slice input)
 {
     struct bytes back = {0};
     size_t wrong = 0;
-    char *text = malloc(input.size + 1);
-    require(text != NULL);
-    if (input.size > 0)
-        memcpy(text, input.data, input.size);
-    text[input.size] = '\0';
+    char *text = text_of(input);
     if (unescape(&back, text, &wrong) != 0)
         require(wrong < strlen(text) && text[wrong] == '\\' && back.size == 0);
     free(text);

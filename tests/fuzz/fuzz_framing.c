@@ -1,29 +1,9 @@
 /* Any text as --frame: read, its parameters within their bounds, or refused with a sentence that is
  * fit for a terminal. The first byte of the input chooses max-message. */
-#include "base/escape.h"
 #include "codec/frame.h"
+#include "fuzz.h"
 
 #include <goodtalk.h>
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static void check_sentence(const struct error *error)
-{
-    struct slice text = slice_of_text(error->text);
-    require(error->status == GT_WRONG && text.size > 0);
-    for (size_t length; text.size > 0; text = slice_after(text, length)) {
-        uint32_t code;
-        length = utf8_decode(text, &code);
-        require(length > 0 && !escape_needed(code));
-    }
-}
 
 /* What a parameter comes to is within its bounds. */
 static void check_framing(const struct framing *framing)
@@ -46,13 +26,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error error = {0};
     if (size == 0)
         return 0;
-    char *text = strndup((const char *)data + 1, size - 1);
+    char *text = text_of(slice_of(data + 1, size - 1));
     size_t max_message = data[0] == 255 ? SIZE_MAX : (size_t)data[0] + 1;
-    require(text != NULL);
     if (framing_parse(&framing, text, max_message, &error) == GT_DONE)
         check_framing(&framing);
     else
-        check_sentence(&error);
+        require_sentence(&error);
     free(text);
     return 0;
 }

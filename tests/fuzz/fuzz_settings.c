@@ -1,31 +1,10 @@
 /* Lines of names and values as settings: set or refused with one sentence that is fit for a
  * terminal; the draft can be sealed whatever was set, or says why not. "name=value" or "name", one
  * a line. */
-#include "base/escape.h"
+#include "fuzz.h"
 #include "serve/settings.h"
 
 #include <goodtalk.h>
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static bool fit_for_terminal(struct slice text)
-{
-    while (text.size > 0) {
-        uint32_t code;
-        size_t length = utf8_decode(text, &code);
-        if (length == 0 || escape_needed(code))
-            return false;
-        text = slice_after(text, length);
-    }
-    return true;
-}
 
 static void check_error(const struct error *error)
 {

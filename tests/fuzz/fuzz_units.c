@@ -1,18 +1,9 @@
 /* Whatever is written as a size, duration or count: what is taken is in range, and what is said of
  * it reads back. */
-#include "base/slice.h"
 #include "base/units.h"
+#include "fuzz.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* "250 ms" is what is said, "250ms" what is written. */
 static void check_duration_words(int64_t ns)
@@ -46,11 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int64_t value = 0;
     char words[40];
-    char *text = malloc(size + 1);
-    require(text != NULL);
-    if (size > 0)
-        memcpy(text, data, size);
-    text[size] = '\0';
+    char *text = text_of(slice_of(data, size));
     if (units_duration(text, &value)) {
         require(value >= -1);
         check_duration_words(value);

@@ -39,6 +39,11 @@ def besiege(kind, idle=3, message=2, **options):
     return lambda how: rows_siege.siege(how, "epoll", 1, [kind], timeouts, **options)
 
 
+NO_LINGER = ("    struct engine *engine = worker_of(connection)->engine;\n    if (is_certain(connection)) {\n"
+             "        connection_end(connection, connection->reason);\n        return;\n    }\n    if (!output_need",
+             "    struct engine *engine = worker_of(connection)->engine;\n    if (connection->fd >= 0) {\n"
+             "        connection_end(connection, connection->reason);\n        return;\n    }\n    if (!output_need")
+
 MUTANTS = [
     Mutant("message-timeout begins anew with each byte", "src/serve/connection.c",
            "    connection->last_try = false;\n",
@@ -55,10 +60,10 @@ MUTANTS = [
     Mutant("max-memory is no bound", "src/serve/worker.h", "worker->memory_bytes += after - before;",
            "worker->memory_bytes += 0 * (after - before);",
            lambda how: besiege("endless", message=15, max_memory=8 << 20)(replace(how, crowd=1000)), "resident memory"),
-    Mutant("closing does not linger", "src/serve/closing.c", "if (is_certain(connection) ||",
-           "if (connection->fd >= 0 ||", lambda how: rows_replies.replies(how, "epoll"), "none cut short"),
-    Mutant("closing does not linger, on a slow link", "src/serve/closing.c", "if (is_certain(connection) ||",
-           "if (connection->fd >= 0 ||", lambda how: rows_link.slow_link(how, "epoll"), "20 KB unread"),
+    Mutant("closing does not linger", "src/serve/closing.c", NO_LINGER[0], NO_LINGER[1],
+           lambda how: rows_replies.replies(how, "epoll"), "none cut short"),
+    Mutant("closing does not linger, on a slow link", "src/serve/closing.c", NO_LINGER[0], NO_LINGER[1],
+           lambda how: rows_link.slow_link(how, "epoll"), "20 KB unread"),
     Mutant("a reset leaves its descriptor", "src/serve/ending.c",
            "    engine_close(worker->engine, connection->fd, false);\n",
            "    if (connection->reason != REASON_RESET)\n"
@@ -109,7 +114,7 @@ class Workshop:
         path = self.source / mutant.file
         original = path.read_text()
         if original.count(mutant.old) != 1:
-            raise ValueError(f"{mutant.file}: {mutant.old!r} stands {original.count(mutant.old)} times in it")
+            raise ValueError(f"{mutant.file}: what the mutant replaces stands {original.count(mutant.old)} times in it")
         path.write_text(original.replace(mutant.old, mutant.new))
         try:
             self.compile()
@@ -127,11 +132,11 @@ def workshop(folder):
 def control(how, mutant):
     """In a siege just large enough: the row that says whether it has seen the mutant."""
     small = replace(how, crowd=100, seconds=16, scale=0.1, shortest=5)
-    with workshop(Path(how.build) / "siege-mutants").mutated(mutant) as program:
-        try:
+    try:
+        with workshop(Path(how.build) / "siege-mutants").mutated(mutant) as program:
             seen = [row for row in mutant.rows(replace(small, program=str(program))) if row.broken]
-        except (AssertionError, OSError, subprocess.SubprocessError) as reason:
-            return [table.holds(f"control: {mutant.name}", f"breaks: {mutant.broken}", f"no rows: {reason}", False)]
+    except (AssertionError, OSError, ValueError, subprocess.SubprocessError) as reason:
+        return [table.holds(f"control: {mutant.name}", f"breaks: {mutant.broken}", f"no rows: {reason}", False)]
     found = [row for row in seen if mutant.broken in f"{row.name} {row.aim}"]
     shown = found[0].figure if found else ", ".join(row.name for row in seen) or "nothing is broken"
     return [table.holds(f"control: {mutant.name}", f"breaks: {mutant.broken}", shown, found)]

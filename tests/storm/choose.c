@@ -218,6 +218,7 @@ void choose(struct choice *choice, struct engine *engine, gt_server *server)
     choose_show(&dice);
     choose_sources(&dice);
     choose_clocks(&dice);
+    choose_want(&dice);
     if (dice_in_some(&dice, 25))
         choice->stop_ns = dice_between(&dice, 0, choice->plan.begin_ns * 3 / 2);
     else if (dice_in_some(&dice, 15))

@@ -25,6 +25,7 @@ struct choice {
     int64_t connections; /* to hear out; 0: no limit */
     int64_t drain_timeout_ns;
     bool little_memory;
+    double want;        /* an allocation's chance to fail */
     bool greets;        /* a greeting is set */
     int64_t stop_ns;    /* when the server is told to stop; -1: when the clients are done */
     struct bytes words; /* the settings, for people; owned */
@@ -32,6 +33,11 @@ struct choice {
 
 /* Choose, set the server's settings and the engine's faults, open the listeners. */
 void choose(struct choice *choice, struct engine *engine, gt_server *server);
+
+/* want.c: from now on allocations fail as was chosen; until it ends; whether any has. */
+void want_begin(const struct choice *choice, uint64_t seed);
+void want_end(void);
+bool want_was_felt(void);
 
 /* What messages are shown on: a descriptor. size: of all the clients' bytes, about. */
 int choose_shown(const struct choice *choice, struct engine *engine);

@@ -32,4 +32,9 @@ void choose_listeners(const struct dice *dice);
 /* What happens to the clocks; after everything else is chosen. */
 void choose_clocks(const struct dice *dice);
 
+/* ---- want.c ---- */
+
+/* Whether memory is out now and then; after everything else is chosen. */
+void choose_want(const struct dice *dice);
+
 #endif

@@ -88,17 +88,20 @@ static void judge_status(struct run *run, int status, bool failed)
                        gt_error(run->server));
 }
 
-/* Whether accepting may have to pause: who is in the queue when the server stops may stay there. */
-static bool lacks_descriptors(const struct run *run)
-{
-    const struct sim_faults *faults = sim_faults(run->engine);
-    return faults->descriptors_most > 0 || faults->accept_refused > 0;
-}
-
 /* Whether the time that it had to stop in was lost, or might have been. */
 static bool stood_still(const struct run *run)
 {
     return run->stopped_ns && sim_lost(run->engine) > run->lost_at_stop_ns;
+}
+
+/* Whether accepting may have to pause, for longer than a server that stops waits for descriptors:
+ * who is in the queue then may stay there. */
+static bool lacks_descriptors(const struct run *run)
+{
+    const struct sim_faults *faults = sim_faults(run->engine);
+    bool hurries =
+        run->choice.drain_timeout_ns < SECOND_NS || stood_still(run) || run->choice.plan.crowd;
+    return faults->descriptors_most > 0 || faults->accept_refused > (hurries ? 0 : 0.01);
 }
 
 void run_judge(struct run *run)
@@ -114,7 +117,8 @@ void run_judge(struct run *run)
         .patient = run->choice.drain_timeout_ns >= 30 * SECOND_NS && !stood_still(run),
         .counted = has_goal(run) && status != GT_STOPPED,
         .early = run->early,
-        .crowded = run->choice.plan.limits.connections || lacks_descriptors(run),
+        .crowded = run->choice.plan.limits.connections || run->choice.plan.limits.want ||
+                   lacks_descriptors(run),
     };
     scenario_finish(&run->scenario, outcome);
     judge_left_behind(run);

@@ -5,6 +5,7 @@
  * it again. */
 #include "plant_parts.h"
 
+#include "allocations.h"
 #include "engine/sim.h"
 
 #include <string.h>
@@ -224,6 +225,8 @@ const struct plant plants[] = {
     {"deadline-by-wall", "a deadline is reckoned by the wall clock", plant_deadline_by_wall},
     {"rate-forgotten", "what a source has sent does not count", plant_rate_forgotten},
     {"end-twice", "a connection ends twice", plant_end_twice},
+    {"want-unrecorded", "what memory is out to record is replied to", plant_want_unrecorded},
+    {"want-unanswered", "a reply that memory is out for is left out", plant_want_unanswered},
     {"close-forgotten", "a connection's descriptor stays open", plant_close_forgotten},
     {"never-sleeps", "no pass of the engine waits", plant_never_sleeps},
     {NULL, NULL, NULL},
@@ -232,6 +235,7 @@ const struct plant plants[] = {
 bool plant_put(struct engine *engine, const char *name)
 {
     const struct plant *plant = plants;
+    allocations_plant(PLANT_NONE);
     plant_here =
         (struct plant_state){.real = engine->table, .table = *engine->table, .engine = engine};
     plant_here.wall_us = engine_wall_us(engine) - engine->now_ns / 1000;

@@ -1,4 +1,4 @@
-/* plant_parts.h: what plant.c and plant_datagrams.c share; nobody else includes it. */
+/* plant_parts.h: what the planted bugs share; nobody else includes it. */
 #ifndef STORM_PLANT_PARTS_H
 #define STORM_PLANT_PARTS_H
 
@@ -34,6 +34,10 @@ void plant_letter_unsent(struct engine_table *table);
 void plant_letter_twice(struct engine_table *table);
 void plant_packets_joined(struct engine_table *table);
 void plant_packet_split(struct engine_table *table);
+
+/* ---- want.c: likewise, where memory is out ---- */
+void plant_want_unrecorded(struct engine_table *table);
+void plant_want_unanswered(struct engine_table *table);
 
 /* ---- plant_server.c: likewise, in what the server holds ---- */
 void plant_timer_lost(struct engine_table *table);

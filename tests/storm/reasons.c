@@ -26,7 +26,10 @@ static bool may_be_idle(const struct scenario_client *client)
     int64_t silence_ns = sim_now(engine) - since_ns;
     if (silence_ns < client->silence_ns)
         silence_ns = client->silence_ns;
-    return idle_ns >= 0 && silence_ns + 2 * sim_faults(engine)->latency_ns.high >= idle_ns;
+    int64_t delay_ns = 2 * sim_faults(engine)->latency_ns.high;
+    if (client->scenario->plan.leaps)
+        delay_ns += sim_lost(engine);
+    return idle_ns >= 0 && silence_ns + delay_ns >= idle_ns;
 }
 
 static bool may_be_unfinished(const struct scenario_client *client)
@@ -61,6 +64,11 @@ static bool may_be_too_many(const struct scenario_client *client)
     return source_is_full(client);
 }
 
+static bool may_want_memory(const struct scenario_client *client)
+{
+    return client->scenario->plan.limits.want;
+}
+
 static bool may(const struct scenario_client *client)
 {
     (void)client;
@@ -79,7 +87,7 @@ static const struct reason_rule rules[] = {
     {"per-source", true, may_be_too_many},
     {"gave-way", true, may_give_way},
     {"memory", true, may_lack_memory},
-    {"no-memory", true, may_not},
+    {"no-memory", true, may_want_memory},
     {"idle-timeout", true, may_be_idle},
     {"message-timeout", true, may_be_unfinished},
     {"write-timeout", false, may_acknowledge_nothing},

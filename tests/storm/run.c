@@ -26,8 +26,9 @@ static void told_ended(struct run *run, const struct gt_event *event)
     while (i + 1 < REASON_COUNT && strcmp(reason_row(i)->word, reason) != 0)
         i++;
     run->ended[i]++;
-    run->connected += i == REASON_PER_SOURCE; /* it is told of once */
-    scenario_ended(&run->scenario, event->peer, reason);
+    bool not_taken = scenario_ended(&run->scenario, event->peer, reason);
+    run->connected += not_taken;
+    run->not_taken += not_taken;
 }
 
 static void told(const struct gt_event *event, void *context)
@@ -103,7 +104,9 @@ static bool begin(struct run *run, uint64_t seed, const char *plant)
         sim_after(run->engine, SECOND_NS, see_whether_quiet, run, 1);
     if (plant)
         plant_put(run->engine, plant);
-    return server_start(run->server, run->engine) == GT_DONE;
+    bool started = server_start(run->server, run->engine) == GT_DONE;
+    want_begin(&run->choice, seed);
+    return started;
 }
 
 static void let_run(struct run *run)
@@ -115,6 +118,7 @@ static void let_run(struct run *run)
             scenario_break(&run->scenario, "the server does not come to an end");
     }
     run->over = true;
+    want_end();
     int64_t took_ns =
         sim_now(run->engine) - run->stopped_ns - (sim_lost(run->engine) - run->lost_at_stop_ns);
     if (run->stopped_ns && took_ns > run->choice.drain_timeout_ns + SECOND_NS)
@@ -169,6 +173,7 @@ static void count_in(struct run *run, struct tally *tally)
     events[TALLY_ACCEPT_PAUSED] += run->paused;
     events[TALLY_EARLY] += run->early;
     events[TALLY_COUNTED] += goal_reached(&run->server->goal);
+    events[TALLY_WANT] += want_was_felt();
     events[TALLY_UNRECORDED] += run->server->crew.workers[0].recording_failed;
 }
 

@@ -17,6 +17,7 @@ struct run {
     int shown_fd;
     int64_t stopped_ns;           /* when it was told to stop; 0: not yet */
     uint64_t connected;           /* as it was told */
+    uint64_t not_taken;           /* of those, lost before they were told as connected */
     uint64_t ended[REASON_COUNT]; /* likewise, for each reason */
     unsigned passes;
     unsigned standstill;     /* passes in a row in which no time passed */

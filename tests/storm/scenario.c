@@ -10,6 +10,9 @@
 /* Bytes of replies that may wait before a server takes no more messages, less a margin. */
 #define REPLIES_ROOM ((size_t)90 * 1024)
 
+/* And messages whose replies may. */
+#define MESSAGES_ROOM 500
+
 void scenario_break(struct scenario *scenario, const char *format, ...)
 {
     va_list arguments;
@@ -112,27 +115,30 @@ void scenario_connected(struct scenario *scenario, const char *peer)
     source_opened(scenario, client);
 }
 
-/* A connection is told of at most once, and then its end is told once; that of one too many of its
- * source is told alone. */
+/* A connection is told of at most once, and then its end is told once; that of one that was not
+ * taken is told alone. */
 static void check_ended(struct scenario *scenario, const struct scenario_client *client)
 {
-    unsigned begun = client->connected_count + (strcmp(client->reason, "per-source") == 0);
+    unsigned begun = client->connected_count + client->not_taken;
     if (begun > 1 || client->ended_count != begun)
         scenario_break(scenario, "the connection of client %u began %u times and ended %u times",
                        client->number, client->connected_count, client->ended_count);
 }
 
-void scenario_ended(struct scenario *scenario, const char *peer, const char *reason)
+bool scenario_ended(struct scenario *scenario, const char *peer, const char *reason)
 {
     struct scenario_client *client = client_of(scenario, peer);
     if (!client)
-        return;
+        return false;
+    bool without_memory = client->connected_count == 0 && strcmp(reason, "no-memory") == 0;
+    client->not_taken = without_memory || strcmp(reason, "per-source") == 0;
     snprintf(client->reason, sizeof client->reason, "%s", reason);
     client->ended_count++;
     check_ended(scenario, client);
     if (client->connected_count > 0)
         source_closed(scenario, client);
     scenario_see_reason(scenario, client);
+    return client->not_taken;
 }
 
 void scenario_stopping(struct scenario *scenario)
@@ -169,7 +175,7 @@ static unsigned arrived_count(const struct scenario *scenario, const struct scen
     for (; count < client->valid_count; count++) {
         const struct scenario_message *message = &client->messages[count];
         bool ended = alone || message->raw_size > message->body_at + message->body_size;
-        if (message->reply_end > REPLIES_ROOM || !ended ||
+        if (message->reply_end > REPLIES_ROOM || count >= MESSAGES_ROOM || !ended ||
             message->start + message->raw_size > arrived)
             break;
     }
@@ -269,14 +275,15 @@ static unsigned due_datagrams(const struct scenario *scenario, const struct scen
     bool lossy = client->listener->socket == SOCKET_UDP &&
                  (sim_faults(scenario->engine)->datagram_lost > 0 ||
                   scenario->plan.limits.message_every_ns > 0);
-    return outcome.counted || outcome.early || lossy ? 0 : client->sent_count;
+    bool want = scenario->plan.limits.want;
+    return outcome.counted || outcome.early || lossy || want ? 0 : client->sent_count;
 }
 
 /* What had arrived when the server was told to stop was taken: so many of them, whichever. */
 static void finish_arrived(struct scenario *scenario, const struct scenario_client *client)
 {
     size_t taken = client->shown;
-    if (scenario->plan.limits.message_every_ns > 0)
+    if (scenario->plan.limits.message_every_ns > 0 || scenario->plan.limits.want)
         return;
     if (scenario->plan.show == SHOWS_NONE || sim_faults(scenario->engine)->datagrams_refused > 0)
         return;
@@ -291,7 +298,8 @@ static void finish_arrived(struct scenario *scenario, const struct scenario_clie
 /* Whether every reply that left must have arrived. */
 static bool hears_all(const struct scenario *scenario, const struct scenario_client *client)
 {
-    return scenario_client_honest(client) && sim_faults(scenario->engine)->datagram_fails <= 0;
+    return scenario_client_honest(client) && !scenario->plan.limits.want &&
+           sim_faults(scenario->engine)->datagram_fails <= 0;
 }
 
 static void finish_correspondent(struct scenario *scenario, const struct scenario_client *client,

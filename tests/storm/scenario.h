@@ -62,6 +62,7 @@ struct scenario_limits {
     unsigned per_source;                   /* connections of one source; 0: no bound */
     int64_t message_every_ns;              /* of one source; 0: no bound */
     unsigned sources;                      /* addresses that connections come from */
+    bool want;                             /* the system may have no memory */
 };
 
 /* An address, or a net, that clients come from. */
@@ -179,6 +180,7 @@ struct scenario_client {
     bool ticking;             /* its next slow read is */
     bool left;                /* it does nothing any more */
     unsigned connected_count; /* how often the server said that it connected */
+    bool not_taken;           /* and that it was lost before that: one too many, or no memory */
     unsigned ended_count;     /* and that the connection ended */
     char reason[32];          /* why, or "" */
 };
@@ -223,9 +225,10 @@ bool scenario_quiet(const struct scenario *scenario);
 /* Bytes that will be shown, about. */
 size_t scenario_size(const struct scenario *scenario);
 
-/* The server said that a peer ("127.0.0.1:40000") connected; that its connection ended, and why. */
+/* The server said that a peer ("127.0.0.1:40000") connected; that its connection ended, and why:
+ * whether it was lost before it was told as connected. */
 void scenario_connected(struct scenario *scenario, const char *peer);
-void scenario_ended(struct scenario *scenario, const char *peer, const char *reason);
+bool scenario_ended(struct scenario *scenario, const char *peer, const char *reason);
 
 /* The server is being told to stop: remember what had arrived. */
 void scenario_stopping(struct scenario *scenario);

@@ -18,6 +18,7 @@
     EVENT(BROKEN, "connections broken by the network")                                             \
     EVENT(EARLY, "stops while clients talk")                                                       \
     EVENT(COUNTED, "runs that reached their goal")                                                 \
+    EVENT(WANT, "allocations that failed")                                                         \
     EVENT(UNRECORDED, "runs that could record no more")
 
 enum tally_event {

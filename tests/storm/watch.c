@@ -44,8 +44,7 @@ static void watch_told(struct run *run)
 {
     const struct counters *counters = run->server->crew.workers[0].counters;
     uint64_t connected = counters_value(counters, COUNTER_CONNECTIONS);
-    uint64_t opened = run->scenario.opened_count + run->ended[REASON_PER_SOURCE];
-    if (connected != run->connected || connected != opened)
+    if (connected != run->connected || connected != run->scenario.opened_count + run->not_taken)
         scenario_break(&run->scenario, "%llu connections are counted, %llu were told",
                        (unsigned long long)connected, (unsigned long long)run->connected);
     for (unsigned i = 0; i < REASON_COUNT; i++)

@@ -189,8 +189,15 @@ def message_of(worker, head, rest, listeners):
     raw = bytes(rest[PEER.size:])
     body = raw[head["body_offset"]:head["body_offset"] + head["body_size"]]
     assert len(body) == head["body_size"]
-    return Message(worker, head["sequence"], head["time_us"], listeners[head["listener"]],
+    return Message(worker, head["sequence"], head["time_us"], listeners.get(head["listener"], "unknown"),
                    peer_name(head["peer_kind"], head["port"], rest[:PEER.size]), body, raw)
+
+
+def follows(head, sequence):
+    """Whether a frame may come after the message of that sequence."""
+    if head["kind"] == GAP:  # what was set aside: it says which message was the last of it
+        return head["sequence"] >= sequence
+    return head["sequence"] == sequence + (head["kind"] == MESSAGE)
 
 
 def read_segment(data, worker, number, before):
@@ -206,7 +213,7 @@ def read_segment(data, worker, number, before):
     messages, listeners, at = [], {}, HEADER_BYTES
     while any(data[at:at + FRAME.size]):
         found = read_frame(data, at, header["id"])
-        if found is None or found[0]["sequence"] != sequence + (found[0]["kind"] == MESSAGE):
+        if found is None or not follows(found[0], sequence):
             raise Damaged((worker, number, at))
         head, rest, size = found
         if head["kind"] == LISTENER:

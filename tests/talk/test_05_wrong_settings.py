@@ -7,9 +7,10 @@ from goodtalk_talk import GOODTALK, PATIENCE, run
 
 BUILT = """keep count connections reply reply-file echo silent greeting greeting-file close frame
     pause max-message show timeout idle-timeout message-timeout write-timeout drain-timeout
-    max-connections max-memory max-per-source max-rate backlog socket-mode socket-owner
+    max-connections max-memory max-per-source max-rate
+    max-waiting send-buffer receive-buffer backlog socket-mode socket-owner
     udp-amplification ready workers engine spin verbose quiet log-format help version""".split()
-LATER = """exec exec-connection talk record sync
+LATER = """exec exec-connection talk
     tls-cert tls-key tls-ca tls-alpn proxy allow deny user chroot
     sandbox""".split()
 
@@ -32,6 +33,9 @@ WRONG = [
     (["-m", "0x10"], "not a", ""),
     (["--backlog", "x"], "not a", ""),
     (["--max-per-source", "few"], "not a", "from 0"),
+    (["--max-waiting", "0"], "not a count", "from 1"),
+    (["--send-buffer", "1KiB"], "too small", "at least 4 KiB"),
+    (["--receive-buffer", "2GiB"], "too large", "at most 1 GiB"),
     (["--max-rate", "10/d"], "not a rate", "for example 100/s"),
     (["--max-rate", "1.5/s"], "not a rate", "for example 100/s"),
     (["-f", "lines"], "talk", "line"),
@@ -130,7 +134,7 @@ def test_framings_that_leave_no_room_for_a_message(frame):
     assert frame in refused.stderr.decode() and "--max-message 16" in refused.stderr.decode()
 
 
-@pytest.mark.parametrize("command", ["show", "check"])
+@pytest.mark.parametrize("command", ["check"])
 def test_commands_not_built_yet(command):
     refused = run(command, "127.0.0.1:9999")
     assert refused.returncode == 2

@@ -97,11 +97,19 @@ def test_signals_are_for_the_first_thread_only(goodtalk):
 def test_threads_that_cannot_be_started(goodtalk):
     """Each wants a stack: there is no room for so many. Nothing is left behind."""
     room = 1 << 30
-    talk = goodtalk("-k", "-j", "1024", "--engine", "epoll", at="127.0.0.1:0", ready=False,
+    talk = goodtalk("-k", "-j", "200", "--engine", "epoll", at="127.0.0.1:0", ready=False,
                     wrapper=["prlimit", f"--as={room}", "--"])
     assert talk.ended() == 1
-    assert "cannot start worker " in talk.said() and " of 1024: " in talk.said()
+    assert "cannot start worker " in talk.said() and " of 200: " in talk.said()
     assert "EAGAIN" in talk.said() and "--workers" in talk.said()
+
+
+@pytest.mark.skipif(is_sanitized(), reason="its shadow needs more room than there is here")
+def test_workers_whose_buffers_do_not_fit(goodtalk):
+    talk = goodtalk("-k", "-j", "1024", "--engine", "epoll", at="127.0.0.1:0", ready=False,
+                    wrapper=["prlimit", f"--as={1 << 30}", "--"])
+    assert talk.ended() == 1
+    assert "--workers 1024: their buffers " in talk.said() and "ulimit -v" in talk.said()
 
 
 # ---- the count ----

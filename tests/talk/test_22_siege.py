@@ -7,6 +7,7 @@ from goodtalk_talk import ROOT, Client, until
 sys.path.append(str(ROOT / "tests" / "siege"))
 from besieged import Server, left_out  # noqa: E402
 from crowd import Besiegers  # noqa: E402
+from mutants import MUTANTS  # noqa: E402
 
 EACH = 20
 
@@ -43,3 +44,9 @@ def test_each_kind_is_ended_for_its_reason_and_the_honest_are_answered(engine, w
         assert not left_out(server.events())
     by_peer = {event["peer"]: event["reason"] for event in server.events() if event["event"] == "ended"}
     assert all(by_peer[peer] == ENDS[kind] for kind, peer, *_ in what_became["records"])
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+def test_the_controls_of_the_large_sieges_still_fit_the_source(mutant):
+    """Each replaces a text that stands in its file once; `make soak-siege` builds and besieges them."""
+    assert (ROOT / mutant.file).read_text().count(mutant.old) == 1

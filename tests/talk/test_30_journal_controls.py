@@ -65,6 +65,11 @@ def test_a_write_that_comes_later(goodtalk, journal, chance):
     assert lost > 0
 
 
+@pytest.mark.parametrize("call,what", [("fdatasync", errno.EIO), ("pwritev", "short"), ("pwritev", errno.ENOSPC)])
+def test_the_program_itself_passes(is_seen, call, what):
+    assert not is_seen(None, call, what)
+
+
 def test_a_reply_in_spite_of_a_failed_sync(mutant, is_seen):
     program = mutant(RECORDER, ("""    if (result < 0)
         fail(own, (int)-result, "sync");

@@ -40,7 +40,8 @@ def find(root, name):
 
 @pytest.mark.parametrize(
     "name", ["goodtalk", "goodtalk.h", "libgoodtalk.so", "libgoodtalk.so.0", "libgoodtalk.a", "goodtalk.pc",
-             "goodtalk.1", "goodtalk-bench.1", "goodtalk-send.1", "goodtalk.3", "LICENSE", "README.md"],
+             "goodtalk.1", "goodtalk-bench.1", "goodtalk-send.1", "goodtalk-show.1",
+             "goodtalk.3", "LICENSE", "README.md"],
 )
 def test_is_there(installed, name):
     find(installed, name)

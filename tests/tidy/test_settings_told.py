@@ -130,15 +130,16 @@ def defaults(told):
     return {spelling: match and match.group(1) for spelling, match in found.items()}
 
 
-@pytest.mark.parametrize("command, framing", [("send", "talk"), ("bench", "line")])
-def test_the_manual_of_a_client_tells_what_its_help_tells(command, framing):
+@pytest.mark.parametrize("command, option, default", [
+    ("send", "-f, --frame FRAMING", "talk"), ("bench", "-f, --frame FRAMING", "line"), ("show", "--color WHEN", "auto")])
+def test_the_manual_of_a_command_tells_what_its_help_tells(command, option, default):
     """Its table is its own: the help is made from it, and the manual is held against the help."""
     told = defaults(entries(helped(command)))
-    assert told["-f, --frame FRAMING"] == framing
+    assert told[option] == default
     assert defaults(entries(manual(f"goodtalk-{command}.1"))) == told
 
 
-@pytest.mark.parametrize("page", ["goodtalk.1", "goodtalk-bench.1", "goodtalk-send.1"])
+@pytest.mark.parametrize("page", ["goodtalk.1", "goodtalk-bench.1", "goodtalk-send.1", "goodtalk-show.1"])
 def test_the_manual_page_is_well_formed(page):
     checked = run("mandoc", "-T", "lint", "-W", "warning", str(TOP / "man" / page))
     assert checked.returncode == 0, checked.stdout
@@ -161,7 +162,8 @@ def options_of(command):
 
 
 @pytest.mark.parametrize("document",
-                         ["README.md", "man/goodtalk.1", "man/goodtalk-bench.1", "man/goodtalk-send.1"])
+                         ["README.md", "man/goodtalk.1", "man/goodtalk-bench.1", "man/goodtalk-send.1",
+                          "man/goodtalk-show.1"])
 def test_documents_use_options_that_exist(built, document):
     text = read(document).replace("\\-", "-") if document.startswith("man/") else read(document)
     clients = {command: options_of(command) for command in ("bench", "send", "show")}

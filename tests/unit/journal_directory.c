@@ -19,6 +19,13 @@ char *journal_directory_make(char path[JOURNAL_DIRECTORY_SIZE])
     return path;
 }
 
+void journal_directory_unlink(const char *path, const char *name)
+{
+    int directory = open(path, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(unlinkat(directory, name, 0), 0);
+    close(directory);
+}
+
 void journal_directory_clear(const char *path)
 {
     DIR *directory = opendir(path);

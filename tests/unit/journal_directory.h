@@ -10,7 +10,8 @@
 /* Make one. Returns path. */
 char *journal_directory_make(char path[JOURNAL_DIRECTORY_SIZE]);
 
-/* Remove all files in it; and the directory itself. */
+/* Remove a file; all files in it; and the directory itself. */
+void journal_directory_unlink(const char *path, const char *name);
 void journal_directory_clear(const char *path);
 void journal_directory_remove(const char *path);
 

@@ -28,11 +28,13 @@ static bool fake_write(struct engine *engine, struct write_op *op, int fd)
 static bool fake_sync(struct engine *engine, struct sync_op *op, int fd)
 {
     (void)engine;
-    (void)fd;
     fake.syncs++;
     assert_null(fake.held);
     op->took_ns = fake.took_ns;
-    if (!op->apart && !fake.holds) {
+    bool at_once = fake.sync_begins ? fake.sync_begins(fd) : !fake.holds;
+    if (at_once && !op->apart) {
+        if (fake.sync_ends)
+            fake.sync_ends();
         op->op.result = 0;
         return true;
     }

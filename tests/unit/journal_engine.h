@@ -7,8 +7,10 @@
 
 struct fake {
     struct engine engine;
-    int64_t fails; /* the -errno that writes meet; 0: none */
-    bool holds;    /* syncs are held, also those that are not apart */
+    int64_t fails;               /* the -errno that writes meet; 0: none */
+    bool holds;                  /* syncs are held, also those that are not apart */
+    bool (*sync_begins)(int fd); /* instead of holds: whether it is over at once; or NULL */
+    void (*sync_ends)(void);     /* called when one is over at once; or NULL */
     struct sync_op *held;
     bool held_apart;
     int64_t took_ns; /* how long a sync says that it took */

@@ -175,6 +175,14 @@ static void test_what_is_refused(void **state)
     expect_refused("--rate 0 9999", "from 1 to");
 }
 
+/* What a shell's completion or a script has put there must not drive the terminal. */
+static void test_a_framing_is_escaped_in_sentences(void **state)
+{
+    (void)state;
+    expect_refused("-f delim:long\033[2Jer -b 4 9999", "delim:long\\x1b[2Jer");
+    expect_refused("-f delim:\033 9999 a\033b", "delim:\\x1b");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +195,7 @@ int main(void)
         cmocka_unit_test_teardown(test_all_sizes, clear),
         cmocka_unit_test_teardown(test_packets_have_no_frame, clear),
         cmocka_unit_test_teardown(test_what_is_refused, clear),
+        cmocka_unit_test_teardown(test_a_framing_is_escaped_in_sentences, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

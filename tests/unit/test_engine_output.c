@@ -210,6 +210,21 @@ static void counts_the_unacknowledged(struct world *world)
     free(said);
 }
 
+static void counts_the_unread(struct world *world)
+{
+    struct side side;
+    int client = side_open(&side, world);
+    assert_int_equal(engine_unread(world->engine, side.fd), 0);
+    side_cancel(&side, &side.receive.op);
+    UNTIL(world, side.endings == 1);
+    client_says(world, client, "unread", 6);
+    UNTIL(world, engine_unread(world->engine, side.fd) == 6);
+    side_receive(&side);
+    UNTIL(world, side.bytes.size == 6);
+    assert_int_equal(engine_unread(world->engine, side.fd), 0);
+    side_close(&side);
+}
+
 /* Asking takes the error from nobody. */
 static void tells_of_a_failed_connection(struct world *world)
 {
@@ -390,6 +405,7 @@ static const struct contract contracts[] = {
     CONTRACT(closes_with_a_reset),
     CONTRACT(closes_after_the_last_byte),
     CONTRACT(counts_the_unacknowledged),
+    CONTRACT(counts_the_unread),
     CONTRACT(tells_of_a_failed_connection),
     CONTRACT(writes_a_file),
     CONTRACT(writes_at_offsets),

@@ -487,6 +487,22 @@ static void an_interval_passes_while_a_segment_waits(void **state)
     shut();
 }
 
+/* A mark that is torn would make a tail of all that follows it. */
+static void a_mark_is_durable_before_a_new_segment(void **state)
+{
+    (void)state;
+    open_with(JOURNAL_SYNC_ALWAYS, 0);
+    take_size(1, 50000);
+    recorder_commit(recorder);
+    pass_time(201 * MILLISECOND);
+    unsigned syncs = fake.syncs;
+    take_size(2, 50000);
+    recorder_commit(recorder);
+    assert_int_equal(recorder->recorded, 2);
+    assert_int_equal(fake.syncs, syncs + 4); /* the mark, a header, a name, the batch */
+    shut();
+}
+
 static void a_large_message_has_a_large_segment(void **state)
 {
     (void)state;
@@ -511,6 +527,24 @@ static void it_goes_on_where_it_was(void **state)
         shut();
     }
     assert_there(JOURNAL_WHOLE, 5, 5);
+}
+
+/* A run without messages leaves nothing, unless it has made something durable. */
+static void what_was_made_durable_is_said(void **state)
+{
+    (void)state;
+    open_with(JOURNAL_SYNC_NEVER, 0);
+    take_and_commit(1);
+    assert_true(recorder_finish(recorder));
+    shut();
+    assert_there(JOURNAL_WHOLE, 1, 0);
+    for (int run = 0; run < 2; run++) {
+        open_with(JOURNAL_SYNC_ALWAYS, 0);
+        assert_true(recorder_finish(recorder));
+        shut();
+        assert_there(JOURNAL_WHOLE, 1, 1);
+        assert_int_equal(verdict.segments, 2);
+    }
 }
 
 static void old_segments_are_dropped(void **state)
@@ -571,8 +605,10 @@ int main(void)
         TEST(a_new_segment_is_durable_first),
         TEST(what_was_written_before_is_durable_first),
         TEST(an_interval_passes_while_a_segment_waits),
+        TEST(a_mark_is_durable_before_a_new_segment),
         TEST(a_large_message_has_a_large_segment),
         TEST(it_goes_on_where_it_was),
+        TEST(what_was_made_durable_is_said),
         TEST(old_segments_are_dropped),
         TEST(one_recorder_leaves_while_it_syncs),
     };

@@ -362,6 +362,37 @@ static void replies_that_are_not_read_count_as_memory(void **state)
     sim_server_finish(&world);
 }
 
+/* A peer that does not read is not read from once so many of its replies wait. */
+static void no_more_replies_wait_than_may(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *setting;
+        unsigned waiting;
+    } cases[] = {{"7", 7}, {"512", 512}};
+    for (int i = 0; i < 2; i++) {
+        struct sim_server world;
+        start_with_narrow_windows(
+            &world, (const char *const[]){"keep", "on", "max-waiting", cases[i].setting, NULL});
+        static char lines[20000];
+        memset(lines, '\n', sizeof lines);
+        struct sim_client *client = sim_connect(world.engine, world.listener);
+        sim_client_send(client, slice_of(lines, sizeof lines));
+        sim_server_run(&world, SEC);
+        struct worker *worker = &world.server->crew.workers[0];
+        struct connection *connection = list_item(worker->proven.next, struct connection, link);
+        assert_non_null(connection->output);
+        assert_int_equal(connection->output->waiting_turns, cases[i].waiting);
+        assert_true(connection->starved);
+        while (sim_client_received(client).size < sizeof lines * strlen("Good talking to you\n")) {
+            sim_client_read(client, SIZE_MAX); /* nothing is lost */
+            sim_server_run(&world, 10 * MS);
+        }
+        gt_stop(world.server);
+        sim_server_finish(&world);
+    }
+}
+
 /* A large reply on its way is given back only when its send is over: nobody else pays meanwhile. */
 static void only_the_holder_of_most_memory_gives_way(void **state)
 {
@@ -518,6 +549,7 @@ int main(void)
         cmocka_unit_test(the_holder_of_most_memory_gives_way),
         cmocka_unit_test(a_drain_takes_all_that_has_been_received),
         cmocka_unit_test(replies_that_are_not_read_count_as_memory),
+        cmocka_unit_test(no_more_replies_wait_than_may),
         cmocka_unit_test(only_the_holder_of_most_memory_gives_way),
         cmocka_unit_test(descriptors_running_out_pause_the_intake),
         cmocka_unit_test(a_greeting_comes_first),

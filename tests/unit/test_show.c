@@ -265,6 +265,7 @@ static void test_time(void **state)
     assert_string_equal(message_time(951782399999999, time), "2000-02-28T23:59:59.999999Z");
     assert_string_equal(message_time(-1, time), "1969-12-31T23:59:59.999999Z");
     assert_string_equal(message_time(INT64_MAX, time), "294247-01-10T04:00:54.775807Z");
+    assert_string_equal(message_time(INT64_MIN, time), "-290308-12-21T19:59:05.224192Z");
 }
 
 int main(void)

@@ -230,9 +230,91 @@ static void test_low_ports_need_privileges(void **state)
     assert_in_child(open_as_nobody, "127.0.0.1:2");
 }
 
+/* ---- buffers ---- */
+
+/* In the units that are asked for. */
+static int buffer_of(int fd, int option)
+{
+    return option_of(fd, SOL_SOCKET, option) / 2;
+}
+
+static void test_buffers_are_as_asked_for(void **state)
+{
+    (void)state;
+    const char *pairs[] = {"send-buffer", "20KiB", "receive-buffer", "30KiB", NULL};
+    const char *const kinds[] = {"127.0.0.1:0", "udp:127.0.0.1:0"};
+    for (int i = 0; i < 2; i++) {
+        struct opened opened = opens(kinds[i], pairs);
+        assert_int_equal(buffer_of(opened.list[0].fd, SO_SNDBUF), 20 * 1024);
+        assert_int_equal(buffer_of(opened.list[0].fd, SO_RCVBUF), 30 * 1024);
+        close_opened(&opened);
+    }
+}
+
+/* A connection has its listener's. */
+static void test_connections_inherit_their_buffers(void **state)
+{
+    (void)state;
+    const char *pairs[] = {"send-buffer", "20KiB", "receive-buffer", "30KiB", NULL};
+    struct opened opened = opens("127.0.0.1:0", pairs);
+    assert_true(can_connect("127.0.0.1", port_of(&opened.list[0])));
+    int fd = accept(opened.list[0].fd, NULL, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(buffer_of(fd, SO_SNDBUF), 20 * 1024);
+    assert_int_equal(buffer_of(fd, SO_RCVBUF), 30 * 1024);
+    close(fd);
+    close_opened(&opened);
+}
+
+/* Who is there for whoever comes has a bound; who waits for one file leaves it to the system. */
+static void test_only_a_kept_server_has_a_bound_by_itself(void **state)
+{
+    (void)state;
+    int plain = socket(AF_INET, SOCK_STREAM, 0);
+    static const struct {
+        const char *name, *value;
+        bool bounded;
+    } cases[] = {{"keep", "on", true}, {"count", "1", false}, {"connections", "1", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *pairs[] = {cases[i].name, cases[i].value, NULL};
+        struct opened opened = opens("127.0.0.1:0", pairs);
+        int size = option_of(opened.list[0].fd, SOL_SOCKET, SO_SNDBUF);
+        if (cases[i].bounded)
+            assert_in_range(size, 2 * 64 * 1024, 2 * SOCKET_BUFFER_BYTES);
+        else
+            assert_int_equal(size, option_of(plain, SOL_SOCKET, SO_SNDBUF));
+        close_opened(&opened);
+    }
+    close(plain);
+}
+
+static int ask_for_too_much(const void *argument)
+{
+    const char *pairs[] = {"receive-buffer", "1GiB", NULL};
+    (void)argument;
+    if (geteuid() == 0 && (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534)))
+        return 1; /* root may go beyond the limit */
+    struct opened opened = open_with("127.0.0.1:0", pairs);
+    const char *begins = "--receive-buffer 1 GiB: the system allows ";
+    bool refused = opened.status == GT_FAILED && opened.count == 0 &&
+                   strncmp(opened.error.text, begins, strlen(begins)) == 0 &&
+                   strstr(opened.error.text, "net.core.rmem_max");
+    return refused ? 0 : 1;
+}
+
+static void test_more_than_the_system_allows_is_refused(void **state)
+{
+    (void)state;
+    assert_in_child(ask_for_too_much, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_buffers_are_as_asked_for),
+        cmocka_unit_test(test_connections_inherit_their_buffers),
+        cmocka_unit_test(test_only_a_kept_server_has_a_bound_by_itself),
+        cmocka_unit_test(test_more_than_the_system_allows_is_refused),
         cmocka_unit_test(test_tcp_forms),
         cmocka_unit_test(test_what_connections_inherit),
         cmocka_unit_test(test_a_host_is_all_its_addresses_on_one_port),

@@ -59,6 +59,41 @@ static void receives_more_than_its_buffers_hold(void **state)
     free(said);
 }
 
+/* ---- what it has received ---- */
+
+static struct side *first, *second;
+static int64_t unread_by_then;
+
+/* Both have sent: when the one is told the other's bytes have left its socket too. */
+static void ask_for_the_other(struct side *side)
+{
+    struct side *other = side == first ? second : first;
+    if (other->bytes.size == 0)
+        unread_by_then = engine_unread(side->world->engine, other->fd);
+}
+
+static void what_the_ring_holds_is_unread(void **state)
+{
+    struct world *world = *state;
+    struct side sides[2];
+    int clients[2];
+    first = &sides[0];
+    second = &sides[1];
+    for (int i = 0; i < 2; i++) {
+        clients[i] = side_open(&sides[i], world);
+        sides[i].heard = ask_for_the_other;
+    }
+    steps(world, 3);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(world->table->client_send(world, clients[i], "hello", 5), 5);
+    UNTIL(world, first->bytes.size == 5 && second->bytes.size == 5);
+    assert_int_equal(unread_by_then, 5);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(engine_unread(world->engine, sides[i].fd), 0);
+        side_close(&sides[i]);
+    }
+}
+
 /* ---- a ring that breaks ---- */
 
 static void break_ring(struct engine *engine)
@@ -110,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(receives_more_than_its_buffers_hold, make_world, end_world),
+        cmocka_unit_test_setup_teardown(what_the_ring_holds_is_unread, make_world, end_world),
         cmocka_unit_test_setup_teardown(ends_what_it_had_when_the_ring_breaks, make_world,
                                         end_world),
     };
