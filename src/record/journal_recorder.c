@@ -199,6 +199,7 @@ static bool begin_sync(struct journal_recorder *own, enum syncing what)
 {
     own->syncing = (uint8_t)what;
     own->sync.apart = sync_apart(own);
+    own->sync.whole = what == SYNCING_NAME;
     if (what == SYNCING_BATCH) {
         own->synced_soon = own->written;
         own->loose = false;
@@ -428,7 +429,8 @@ static void on_due(struct timer *timer, int64_t now_ns)
 {
     struct journal_recorder *own = list_item(timer, struct journal_recorder, due);
     (void)now_ns;
-    if (own->syncing == SYNCING_NOTHING && !own->write.send.op.active)
+    bool idle = own->syncing == SYNCING_NOTHING && !own->write.send.op.active;
+    if (idle && own->doubtful_ns != 0) /* 0: a new segment has come first, or waits for room */
         begin_sync(own, SYNCING_BATCH);
     go_on(own);
 }
