@@ -156,9 +156,10 @@ static void *write_all(void *context)
             recorder_commit(recorder);
         engine_pass(engine, 0);
     }
+    recorder_commit(recorder);
     while (recorder->recorded < MESSAGES && !recorder->failure.status) {
-        recorder_commit(recorder);
         engine_pass(engine, -1);
+        recorder_commit(recorder);
     }
     author->unrecorded = MESSAGES - (unsigned)recorder->recorded;
     recorder_destroy(&recorder);
