@@ -107,18 +107,37 @@ static int unlink_file(struct disk *disk, const char *name)
 
 /* ---- the directory ---- */
 
-/* A directory that is not there is made, and its own name made durable. */
-static int make_directory(const char *path)
+/* Make the directory's own name durable. */
+static int sync_own_name(int directory)
 {
-    if (mkdir(path, DIRECTORY_MODE))
-        return errno == EEXIST ? 0 : -errno;
-    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int parent = directory < 0 ? -1 : openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int parent = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int result = parent < 0 || fsync(parent) ? -errno : 0;
     if (parent >= 0)
         close(parent);
-    if (directory >= 0)
-        close(directory);
+    return result;
+}
+
+/* Whoever made it may have been us, ended just before its name was synced: so that is done each
+ * time. Where others made it, the place may be none of our business: not readable, not to be
+ * synced. */
+static int settle_own_name(int directory, bool made)
+{
+    int result = sync_own_name(directory);
+    bool foreign = result == -EACCES || result == -EPERM || result == -EINVAL || result == -EROFS;
+    return foreign && !made ? 0 : result;
+}
+
+/* A directory that is not there is made. */
+static int make_directory(const char *path)
+{
+    bool made = mkdir(path, DIRECTORY_MODE) == 0;
+    if (!made && errno != EEXIST)
+        return -errno;
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return -errno;
+    int result = settle_own_name(directory, made);
+    close(directory);
     return result;
 }
 

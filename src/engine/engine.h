@@ -176,7 +176,8 @@ struct send_datagrams_op {
     unsigned handled;      /* the engine's: how many have their status */
 };
 
-/* fdatasync, of a file or a directory. Result 0 or -errno. A failed sync must never be tried again.
+/* fdatasync of a file; or fsync, as a directory needs it: that names are data not every file system
+ * knows. Result 0 or -errno. A failed sync must never be tried again.
  *
  * Within the call, which waits for the disk; or, where the owner sets apart, on a thread, while the
  * engine goes on: then it is told by done (but for want of a thread, within the call after all). A
@@ -184,6 +185,7 @@ struct send_datagrams_op {
 struct sync_op {
     struct op op;
     bool apart;      /* the owner's */
+    bool whole;      /* the owner's: fsync */
     int64_t took_ns; /* the engine's: how long it took, once it is over */
 };
 

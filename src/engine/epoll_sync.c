@@ -36,7 +36,7 @@ static int64_t clock_ns(void)
 static int sync_now(struct sync_op *op)
 {
     int64_t start_ns = clock_ns();
-    int result = fdatasync(op->op.fd) ? -errno : 0;
+    int result = (op->whole ? fsync(op->op.fd) : fdatasync(op->op.fd)) ? -errno : 0;
     op->took_ns = clock_ns() - start_ns;
     return result;
 }

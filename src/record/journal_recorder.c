@@ -59,6 +59,7 @@ struct journal_recorder {
     struct sync_op sync;
     uint8_t syncing;      /* enum syncing: what the sync is for */
     bool sparing;         /* no zeros are written ahead: there was no room for them */
+    bool loose;           /* a mark was written that no sync has covered */
     bool stopping;        /* nothing more begins */
     uint64_t written;     /* the last message that was written */
     uint64_t synced;      /* the last one known to be durable */
@@ -198,8 +199,11 @@ static bool begin_sync(struct journal_recorder *own, enum syncing what)
 {
     own->syncing = (uint8_t)what;
     own->sync.apart = sync_apart(own);
-    if (what == SYNCING_BATCH)
+    own->sync.whole = what == SYNCING_NAME;
+    if (what == SYNCING_BATCH) {
         own->synced_soon = own->written;
+        own->loose = false;
+    }
     int fd = what == SYNCING_NAME ? own->journal->disk.directory : own->segment.file;
     if (!engine_sync(own->engine, &own->sync, fd))
         return false;
@@ -254,12 +258,13 @@ static void close_segment(struct journal_recorder *own)
     journal_segment_close(&own->segment, &own->journal->disk);
 }
 
-/* Go over to a new segment: true if it is there. What was written before is made durable first. */
+/* Go over to a new segment: true if it is there. What was written before is made durable first, a
+ * mark too: were it torn, all that follows would seem to stand behind damage. */
 static bool roll(struct journal_recorder *own)
 {
     if (own->syncing != SYNCING_NOTHING)
         return false;
-    if (own->doubtful_ns != 0 && interval_of(own) > 0)
+    if (interval_of(own) != JOURNAL_SYNC_NEVER && (own->doubtful_ns != 0 || own->loose))
         return begin_sync(own, SYNCING_BATCH);
     close_segment(own);
     int result = make_segment(own, own->writing.bytes.size);
@@ -284,6 +289,7 @@ static void batch_written(struct journal_recorder *own)
     own->marked = own->synced;
     journal_batch_clear(&own->opening);
     journal_batch_clear(&own->writing);
+    own->loose |= last == 0;
     if (last == 0)
         return;
     own->written = last;
@@ -423,7 +429,8 @@ static void on_due(struct timer *timer, int64_t now_ns)
 {
     struct journal_recorder *own = list_item(timer, struct journal_recorder, due);
     (void)now_ns;
-    if (own->syncing == SYNCING_NOTHING && !own->write.send.op.active)
+    bool idle = own->syncing == SYNCING_NOTHING && !own->write.send.op.active;
+    if (idle && own->doubtful_ns != 0) /* 0: a new segment has come first, or waits for room */
         begin_sync(own, SYNCING_BATCH);
     go_on(own);
 }

@@ -107,11 +107,11 @@ static int find_doubtful(struct recovery *recovery, uint64_t number, uint64_t *f
     enum journal_step step = journal_reader_open(
         &reader, &recovery->place, journal_segment_name(recovery->worker, number, name));
     *from = *to = JOURNAL_HEADER_BYTES;
-    while (step == JOURNAL_STEP_FRAME) {
+    while (step == JOURNAL_STEP_FRAME &&
+           (step = journal_reader_next(&reader, &found)) == JOURNAL_STEP_FRAME) {
         *to = reader.offset;
-        if (reader.sequence <= recovery->verdict.synced_to)
+        if (found.head.kind == JOURNAL_MESSAGE && reader.sequence <= recovery->verdict.synced_to)
             *from = *to;
-        step = journal_reader_next(&reader, &found);
     }
     int result = step == JOURNAL_STEP_FAILED ? -reader.failure : 0;
     journal_reader_close(&reader);

@@ -1,6 +1,7 @@
 """Fixtures: the program under test, networks of one's own, and servers that get it wrong."""
 import contextlib
 import os
+import random
 import signal
 import socket
 import threading
@@ -9,6 +10,7 @@ import pytest
 
 import goodtalk_talk
 from goodtalk_datagrams import KINDS, address_of
+from goodtalk_mutant import make_mutant
 from goodtalk_talk import GOODTALK, program_starter
 
 
@@ -36,6 +38,20 @@ def goodtalk():
 def sender(goodtalk):
     """sender(ARGUMENT...): goodtalk send, started: a Program that has not ended yet."""
     return lambda *arguments, **how: goodtalk("send", *arguments, at=[], ready=False, **how)
+
+
+@pytest.fixture
+def mutant(tmp_path):
+    """mutant(SOURCE, (old, new)...): the program with that changed in a file of src."""
+    return lambda source, *changes: make_mutant(tmp_path, source, *changes)
+
+
+@pytest.fixture
+def chance():
+    """Chance that can be repeated, with GOODTALK_SEED."""
+    seed = int(os.environ.get("GOODTALK_SEED") or random.SystemRandom().getrandbits(32))
+    print(f"GOODTALK_SEED={seed}")
+    return random.Random(seed)
 
 
 @pytest.fixture

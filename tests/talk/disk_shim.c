@@ -6,7 +6,8 @@
  * a fourth field. DISK_SHIM=later: what pwritev is given is written 20 ms later, and success is
  * told at once.
  *
- * A sync of a file whose sync has failed before ends the program: nobody may do that. */
+ * A sync that fails has lost what pwritev had written since the one before: zeros are there. A sync
+ * of a file whose sync has failed before ends the program: nobody may do that. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +38,12 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset);
 
 static atomic_int calls;
 static atomic_bool sync_failed[MOST_FILES];
+
+/* What pwritev has written to each file since its last sync. */
+static struct range {
+    pthread_mutex_t lock;
+    off64_t from, to;
+} unsynced[MOST_FILES];
 
 enum act { ACT_PASS, ACT_FAIL, ACT_SHORT };
 
@@ -117,7 +124,20 @@ static void write_later(struct letter letter)
         pthread_detach(thread);
 }
 
-ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset)
+static void note_unsynced(int fd, off64_t offset, ssize_t written)
+{
+    if (fd < 0 || fd >= MOST_FILES || written <= 0)
+        return;
+    struct range *range = &unsynced[fd];
+    pthread_mutex_lock(&range->lock);
+    if (range->from == range->to || offset < range->from)
+        range->from = offset;
+    if (offset + written > range->to)
+        range->to = offset + written;
+    pthread_mutex_unlock(&range->lock);
+}
+
+static ssize_t write_parts(int fd, const struct iovec *parts, int count, off64_t offset)
 {
     char text[32];
     struct letter letter = {.fd = fd, .offset = offset};
@@ -138,6 +158,13 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset)
     return written;
 }
 
+ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset)
+{
+    ssize_t written = write_parts(fd, parts, count, offset);
+    note_unsynced(fd, offset, written);
+    return written;
+}
+
 ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset)
 {
     enum act act = meet("pwrite");
@@ -149,17 +176,39 @@ ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset)
 
 /* ---- the rest ---- */
 
+/* What was written since the last sync is synced; or lost. */
+static void settle_unsynced(int fd, bool lost)
+{
+    static const char zeros[4096];
+    struct range *range = &unsynced[fd];
+    NEXT(pwrite64);
+    pthread_mutex_lock(&range->lock);
+    for (off64_t size; lost && range->from < range->to; range->from += size) {
+        size = range->to - range->from;
+        size = size < (off64_t)sizeof zeros ? size : (off64_t)sizeof zeros;
+        if (next(fd, zeros, (size_t)size, range->from) != size)
+            abort();
+    }
+    range->from = range->to = 0;
+    pthread_mutex_unlock(&range->lock);
+}
+
 static bool sync_fails(const char *call, int fd)
 {
-    if (fd >= 0 && fd < MOST_FILES && atomic_load(&sync_failed[fd])) {
+    if (fd < 0 || fd >= MOST_FILES)
+        return false;
+    if (atomic_load(&sync_failed[fd])) {
         fprintf(stderr, "disk_shim: %s after a sync of the same file has failed\n", call);
         abort();
     }
-    if (meet(call) != ACT_FAIL)
-        return false;
-    if (fd >= 0 && fd < MOST_FILES)
+    int number = errno;
+    bool fails = meet(call) == ACT_FAIL;
+    int failure = errno;
+    settle_unsynced(fd, fails);
+    if (fails)
         atomic_store(&sync_failed[fd], true);
-    return true;
+    errno = fails ? failure : number;
+    return fails;
 }
 
 int fdatasync(int fd)
@@ -177,8 +226,10 @@ int fsync(int fd)
 int close(int fd)
 {
     NEXT(close);
-    if (fd >= 0 && fd < MOST_FILES)
+    if (fd >= 0 && fd < MOST_FILES) {
         atomic_store(&sync_failed[fd], false);
+        unsynced[fd].from = unsynced[fd].to = 0;
+    }
     return next(fd);
 }
 

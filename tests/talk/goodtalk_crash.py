@@ -5,22 +5,27 @@
     crowd.check(read_journal(directory))
 
 What clients saw replied to is in the journal; what is in the journal was sent; equal by client, number and
-SHA-256; and each client's messages are in their order, none left out. Nothing here is shared with goodtalk.
+SHA-256; and each client's messages are in their order, none left out. Nothing here is shared with goodtalk, whose
+`show` must say the same of a journal as who reads it by its description (check_shown).
 """
+import base64
 import hashlib
+import json
 import select
 import socket
 import time
 
-from goodtalk_talk import PATIENCE, REPLY, where
+from goodtalk_talk import PATIENCE, REPLY, run, where
+
+SIZES = [0, 10, 100, 100, 2000]
 
 
 class Talker:
     """A client: sends numbered messages, a few at a time, and counts replies."""
 
-    def __init__(self, name, target, chance):
+    def __init__(self, name, target, chance, sizes):
         family, address = where(target)
-        self.name, self.chance = name, chance
+        self.name, self.chance, self.sizes = name, chance, sizes
         self.socket = socket.socket(family)
         self.socket.settimeout(PATIENCE)
         self.socket.connect(address)
@@ -30,7 +35,7 @@ class Talker:
         self.times = []  # when each reply was read
 
     def message(self):
-        filling = bytes(self.chance.choices(b"abcdefgh", k=self.chance.choice([0, 10, 100, 100, 2000])))
+        filling = bytes(self.chance.choices(b"abcdefgh", k=self.chance.choice(self.sizes)))
         body = b"%s %d %s" % (self.name.encode(), self.sent, filling)
         self.digests.append(hashlib.sha256(body).digest())
         self.sent += 1
@@ -58,10 +63,12 @@ class Talker:
 
 
 class Crowd:
-    """Talkers, driven by one thread. name: different for each crowd that writes to one journal."""
+    """Talkers, driven by one thread. name: different for each crowd that writes to one journal; sizes: of what a
+    message has beside its number."""
 
-    def __init__(self, targets, count, chance, name="crowd"):
-        self.talkers = [Talker(f"{name}.{number}", targets[number % len(targets)], chance) for number in range(count)]
+    def __init__(self, targets, count, chance, name="crowd", sizes=SIZES):
+        self.talkers = [Talker(f"{name}.{number}", targets[number % len(targets)], chance, sizes)
+                        for number in range(count)]
         self.poll, self.open = select.epoll(), {}
         for talker in self.talkers:
             self.open[talker.socket.fileno()] = talker
@@ -121,21 +128,29 @@ class Crowd:
         for talker in list(self.open.values()):
             self._forget(talker)
 
-    def lost(self, journal, before=float("inf")):
-        """How many messages the journal does not have whose replies were read before that time. What else must be
-        true is asserted."""
+    def lost_replies(self, journal, dropped=False):
+        """When the replies were read to messages that the journal does not have. What else must be true is asserted.
+        dropped: old messages may have been."""
         kept = kept_of(journal)
-        lost = 0
+        lost = []
         for talker in self.talkers:
             mine = kept.get(talker.name, [])
-            assert [number for number, _ in mine] == list(range(len(mine))), f"{talker.name}: out of order"
-            assert len(mine) <= talker.sent, f"{talker.name}: more than was sent"
-            assert [digest for _, digest in mine] == talker.digests[:len(mine)], f"{talker.name}: other bytes"
-            lost += max(0, sum(read < before for read in talker.times) - len(mine))
-        return lost
+            if dropped and not mine:
+                continue
+            first = mine[0][0] if dropped else 0
+            end = first + len(mine)
+            assert [number for number, _ in mine] == list(range(first, end)), f"{talker.name}: out of order"
+            assert end <= talker.sent, f"{talker.name}: more than was sent"
+            assert [digest for _, digest in mine] == talker.digests[first:end], f"{talker.name}: other bytes"
+            lost += talker.times[end:]
+        return sorted(lost)
 
-    def check(self, journal):
-        assert self.lost(journal) == 0, "replied to, and not there"
+    def lost(self, journal, before=float("inf")):
+        """How many of them were read before that time."""
+        return sum(read < before for read in self.lost_replies(journal))
+
+    def check(self, journal, dropped=False):
+        assert not self.lost_replies(journal, dropped), "replied to, and not there"
 
 
 def kept_of(journal):
@@ -148,3 +163,16 @@ def kept_of(journal):
     return kept
 
 
+def body_of(record):
+    return base64.b64decode(record["base64"]) if "base64" in record else record["text"].encode()
+
+
+def check_shown(directory, journal):
+    """`goodtalk show` has the same messages, each worker's in the same order."""
+    shown = run("show", "--json", str(directory))
+    assert shown.returncode == 0 and shown.stderr == b"", shown.stderr
+    series = {worker: [] for worker in journal}
+    for record in map(json.loads, shown.stdout.splitlines()):
+        series[int(record["id"].split("-")[0])].append((record["id"], record["peer"], record["listener"], body_of(record)))
+    assert series == {worker: [(message.id, message.peer, message.listener, message.body) for message in messages]
+                      for worker, messages in journal.items()}
