@@ -137,7 +137,8 @@ void epoll_forget(struct epoll_engine *engine, int fd);
 /* PHASE_GENTLE if fd is in blocking mode, else 0. */
 uint8_t epoll_gentleness(int fd);
 
-/* Whether poll says so. */
+/* Whether poll says so; or it says nothing (no memory, a sandbox), and the call itself will tell.
+ */
 bool epoll_ready_now(int fd, short events);
 
 /* ---- epoll.c ---- */

@@ -106,7 +106,7 @@ bool epoll_ready_now(int fd, short events)
     int count = poll(&descriptor, 1, 0);
     while (count < 0 && errno == EINTR)
         count = poll(&descriptor, 1, 0);
-    return count > 0;
+    return count != 0;
 }
 
 /* ---- the life of an operation ---- */

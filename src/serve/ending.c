@@ -75,6 +75,7 @@ void connection_end(struct connection *connection, enum reason reason)
     sources_leave(worker->limits->sources, &connection->source, worker->engine->now_ns);
     worker_give_place(worker);
     worker->ended_count++;
+    worker->more = true; /* also who gives way after the pass has looked for the ended */
     worker->reply_lost |= lost_its_reply(connection);
     if (connection->heard)
         goal_connection_ended(&worker->server->goal);

@@ -166,15 +166,10 @@ static void walk(struct reading *reading, const struct grammar *grammar, int arg
         take_address(reading, argv[optind]);
 }
 
-/* The commands to come, as first word. */
+/* The command to come, as first word. */
 static bool is_later_command(const char *word)
 {
-    static const char *const commands[] = {"show", "check"};
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(word, commands[i]) == 0)
-            return true;
-    }
-    return false;
+    return strcmp(word, "check") == 0;
 }
 
 /* Connections are counted instead of messages, unless both are asked for. */

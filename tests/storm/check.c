@@ -82,6 +82,16 @@ static const char *check_limits(const struct worker *worker, const struct check_
 
 /* ---- listeners ---- */
 
+/* Whether a guest waits until those are heard who have spoken before: the oldest has. */
+static bool waits_for_hearing(const struct listener *listener)
+{
+    struct worker *worker = listener->worker;
+    if (list_empty(&listener->guests) || list_empty(&worker->fresh))
+        return false;
+    const struct connection *oldest = list_item(worker->fresh.next, struct connection, link);
+    return !oldest->heard && engine_unread(worker->engine, oldest->fd) > 0;
+}
+
 /* Whether it should accept, and does not. */
 static bool is_deaf(const struct listener *listener)
 {
@@ -91,7 +101,7 @@ static bool is_deaf(const struct listener *listener)
     if (listener->paused == LISTENER_EXHAUSTED)
         return !timer_is_set(&listener->retry);
     if (listener->paused == LISTENER_FULL)
-        return !worker_full(worker) && !listener->accept.op.active;
+        return !worker_full(worker) && !waits_for_hearing(listener) && !listener->accept.op.active;
     return !listener->accept.op.active;
 }
 

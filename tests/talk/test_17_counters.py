@@ -275,7 +275,7 @@ def hoard(talk):
     with Client(talk.port) as client, Client(talk.port) as other:
         client.send(b"x" * 700_000)
         ask_until(talk, bytes_received=700_000)
-        other.send(b"x" * 600_000)
+        other.send(b"x" * 500_000)
         until(lambda: "ended-memory" in ask(talk), "ended for its memory")
 
 

@@ -36,8 +36,8 @@ def test_control_without_spinning_it_sleeps(goodtalk):
 def test_when_nobody_talks_any_more_it_sleeps(goodtalk):
     talk = goodtalk("-k", "--spin", "1ms")
     with Client(talk.port) as client:
-        assert client.send(b"hello\n").line() == REPLY
         before = sleeps(talk)
+        assert client.send(b"hello\n").line() == REPLY
         until(lambda: sleeps(talk) > before, "a sleep")
         check_no_spinning(talk)
         assert client.send(b"hello\n").line() == REPLY

@@ -8,7 +8,7 @@ import pytest
 
 import goodtalk_talk
 import test_exhaustion
-from test_exhaustion import goodtalk, shimmed  # noqa: F401 (a fixture)
+from test_exhaustion import shimmed
 from test_torture import check, run
 from torture_calls import Failure
 from torture_scenarios import BUILD, ROOT, Client
@@ -88,20 +88,20 @@ def test_an_accept_that_is_refused_for_good(mutant, tmp_path):
     refused = {"SHIM_FAIL": Failure("accept4", errno.EPERM, 2, 150).plan}
     assert "EPERM" in run("kept", tmp_path / "itself", refused).stderr
     mutant("engine/epoll_connection.c", "&& ++died < EPOLL_ACCEPTS_MAX)", ")")
-    assert "EPERM" not in run("kept", tmp_path / "mutant", refused).stderr
+    assert "EPERM" not in run("kept", tmp_path / "changed", refused).stderr
 
 
-def test_no_pause_without_descriptors(mutant, goodtalk, tmp_path):  # noqa: F811
+def test_no_pause_without_descriptors(mutant, goodtalk, tmp_path):
     mutant("serve/listener.c", "#define RETRY_NS INT64_C(100000000)", "#define RETRY_NS INT64_C(0)")
     with pytest.raises(AssertionError):
         test_exhaustion.test_out_of_descriptors(goodtalk, tmp_path, "epoll")
 
 
-def test_a_send_that_does_not_look_how_much_left(mutant, goodtalk, tmp_path):  # noqa: F811
+def test_a_send_that_does_not_look_how_much_left(mutant, goodtalk, tmp_path):
     mutant("engine/epoll_stream.c", "epoll_rest_advance(&rest, op, (size_t)sent);",
            "sent = 0; for (unsigned i = 0; i < rest.count; i++) sent += (ssize_t)rest.part[i].iov_len; "
            "epoll_rest_advance(&rest, op, (size_t)sent);")
-    talk = goodtalk("-k", "--echo", "-s", "none", at="127.0.0.1:0", ready=True,
+    talk = goodtalk("-k", "--engine", "epoll", "--echo", "-s", "none", at="127.0.0.1:0",
                     env=shimmed(tmp_path, cut="100:1"))
     said = [b"line %d of some length\n" % i for i in range(50)]
     with Client(talk.port) as client:
@@ -109,7 +109,7 @@ def test_a_send_that_does_not_look_how_much_left(mutant, goodtalk, tmp_path):  #
         assert client.half_close().everything() != b"".join(said)
 
 
-def test_a_timeout_by_the_wall_clock(mutant, goodtalk, tmp_path):  # noqa: F811
+def test_a_timeout_by_the_wall_clock(mutant, goodtalk, tmp_path):
     mutant("engine/epoll.c", "    clock_gettime(clock, &time);",
            "    clock_gettime(clock == CLOCK_MONOTONIC ? CLOCK_REALTIME : clock, &time);")
     with pytest.raises((AssertionError, OSError)):

@@ -1,6 +1,6 @@
 """Nothing is left: descriptors, threads, timers' descriptors. And a clock that is set.
 
-What takes time or rates is measured by bench/exhaustion; here calls are counted.
+Nothing is timed here: calls are counted.
 """
 import errno
 import os
@@ -14,15 +14,9 @@ import subprocess
 import pytest
 
 from torture_scenarios import Client, environment, scene
-from goodtalk_talk import GOODTALK, REPLY, program_starter, say, wait_readable
+from goodtalk_talk import GOODTALK, REPLY, say, wait_readable
 
 ENGINES = ["epoll", "uring"]
-
-
-@pytest.fixture
-def goodtalk():
-    with program_starter() as start:
-        yield start
 
 
 def shimmed(directory, **plan):

@@ -11,13 +11,10 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "talk"))
-
-from goodtalk_talk import ROOT, SANITIZER_WORDS, Client, Program, until  # noqa: E402
+from goodtalk_talk import ROOT, SANITIZER_WORDS, Client, Program, until
 
 BUILD = Path(os.environ.get("GOODTALK_BUILD", ROOT / "build"))
 SHIM = BUILD / "tests" / "torture" / "libgoodtalk_shim.so"
