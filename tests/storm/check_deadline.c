@@ -74,6 +74,12 @@ static bool borne_too_long(const struct connection *connection, int64_t now_ns)
            connection->output->progress_ns + timeout_ns + LOOK_MOST < now_ns;
 }
 
+/* What was paid for is looked at when its millisecond is over, whatever else has passed by then. */
+static bool comes_in_turn(const struct connection *connection)
+{
+    return connection->paid && connection->timer.deadline_ns <= connection->started_ns + MS;
+}
+
 const char *check_deadlines(const struct connection *connection)
 {
     int64_t now_ns = worker_of(connection)->engine->now_ns;
@@ -85,7 +91,7 @@ const char *check_deadlines(const struct connection *connection)
         return NULL;
     if (!timer_is_set(&connection->timer))
         return "a connection with a deadline has no timer";
-    if (connection->timer.deadline_ns > deadline_ns)
+    if (connection->timer.deadline_ns > deadline_ns && !comes_in_turn(connection))
         return "a connection's timer is set for later than its deadline";
     return borne_too_long(connection, now_ns) ? "a send is under way past write-timeout" : NULL;
 }

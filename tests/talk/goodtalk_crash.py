@@ -35,7 +35,7 @@ class Talker:
         self.times = []  # when each reply was read
 
     def message(self):
-        filling = bytes(self.chance.choices(b"abcdefgh", k=self.chance.choice(self.sizes)))
+        filling = self.chance.randbytes(self.chance.choice(self.sizes) // 2).hex().encode()
         body = b"%s %d %s" % (self.name.encode(), self.sent, filling)
         self.digests.append(hashlib.sha256(body).digest())
         self.sent += 1

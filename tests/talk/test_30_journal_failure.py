@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import pytest
-from goodtalk_crash import SIZES, Crowd, check_shown
+from goodtalk_crash import Crowd, check_shown
 from goodtalk_journal import Damaged, Segment, read_journal
 from goodtalk_talk import REPLY, Client, run, until
 
@@ -32,8 +32,9 @@ def shimmed(plan):
     return {**os.environ, "LD_PRELOAD": str(SHIM), "DISK_SHIM": plan, "ASAN_OPTIONS": options}
 
 
-def served(goodtalk, journal, chance, plan, replies=400, options=(), sizes=SIZES, program=None):
-    """A server on such a disk, until so many replies or its end: the crowd, the status, what it said."""
+def served(goodtalk, journal, chance, plan, replies=400, options=(), large=False, program=None):
+    """A server on such a disk, until so many replies or its end: the crowd, the status, what it said.
+    large: every message needs a segment of its own."""
     address, ready = journal.parent / "socket", journal.parent / "ready"
     ready.unlink(missing_ok=True)
     talk = goodtalk("-k", "-f", "delim:\\n", "-s", "none", "-d", journal, "--segment-size", "64KiB", *options,
@@ -42,7 +43,7 @@ def served(goodtalk, journal, chance, plan, replies=400, options=(), sizes=SIZES
     crowd = None
     if ready.exists():
         with contextlib.suppress(ConnectionError):
-            crowd = Crowd([address], 8, chance, sizes=sizes)
+            crowd = Crowd([address], 2, chance, sizes=[33000, 40000]) if large else Crowd([address], 8, chance)
             crowd.talk(replies=replies)
             crowd.finish()
         talk.signal(signal.SIGTERM)
@@ -70,7 +71,6 @@ def few_kept(call):
     return ["--record-size", "256KiB"] if call == "unlinkat" else []
 
 
-LARGE = [20000, 40000]  # one or two in a segment
 NUMBERS = range(1, CALLS + 1)
 CALL_NAMES = ["pwritev", "pwrite", "fdatasync", "fsync", "fallocate", "ftruncate", "openat", "unlinkat"]
 
@@ -82,7 +82,7 @@ def test_killed_at_a_call(goodtalk, journal, chance, record_property, call):
     few are kept where the call is unlinkat."""
     killed, dropped = 0, call == "unlinkat"
     for number in range(1, KILLS + 1):
-        crowd, status, _ = served(goodtalk, journal, chance, f"{call}:{number}:kill", 3 * number + 30, few_kept(call), LARGE)
+        crowd, status, _ = served(goodtalk, journal, chance, f"{call}:{number}:kill", number + 30, few_kept(call), True)
         killed += status == -signal.SIGKILL
         goes_on(goodtalk, journal, crowd, dropped)
     assert killed > 0
@@ -132,7 +132,7 @@ def test_a_call_that_fails(goodtalk, journal, chance, call):
     for number in NUMBERS:
         final = call in ("pwritev", "fdatasync")
         crowd, status, said = served(goodtalk, journal, chance, f"{call}:{number}:{errno.EIO}",
-                                     10**9 if final else 3 * number + 30, few_kept(call), LARGE)
+                                     10**9 if final else number + 30, few_kept(call), True)
         assert status == (1 if "EIO" in said else 0), said
         assert not final or (status == 1 and str(journal) in said)
         goes_on(goodtalk, journal, crowd, dropped=call == "unlinkat")
@@ -153,8 +153,8 @@ def test_a_sync_that_fails_is_final_whatever_it_says(goodtalk, journal, chance, 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_lack_of_room_is_waited_for(goodtalk, journal, chance, call, number, sync):
     for when in NUMBERS if call == "pwritev" else range(4, CALLS + 4):  # the first are at the start
-        enough = 30 * when + 100
-        crowd, status, said = served(goodtalk, journal, chance, f"{call}:{when}:{number}", enough, sync, [2000, 20000])
+        enough = when + 30
+        crowd, status, said = served(goodtalk, journal, chance, f"{call}:{when}:{number}", enough, sync, True)
         assert status == 0
         assert crowd.replies >= enough
         if call == "pwritev":
@@ -167,8 +167,8 @@ def test_a_lack_of_room_is_waited_for(goodtalk, journal, chance, call, number, s
 @pytest.mark.parametrize("call", ["pwritev", "pwrite", "fallocate"])
 def test_short_and_interrupted_calls_go_on(goodtalk, journal, chance, call, what):
     for when in NUMBERS:
-        enough = 3 * when + 30
-        crowd, status, said = served(goodtalk, journal, chance, f"{call}:{when}:{what}", enough, sizes=LARGE)
+        enough = when + 30
+        crowd, status, said = served(goodtalk, journal, chance, f"{call}:{when}:{what}", enough, large=True)
         assert status == 0 and said == ""
         assert crowd.replies >= enough
         goes_on(goodtalk, journal, crowd)

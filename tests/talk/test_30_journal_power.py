@@ -3,8 +3,10 @@ any more, what is in memory is gone, and its own log is as it was. What was repl
 
 GOODTALK_CUTS: how many for ext4, of which xfs has two in five; the whole is 500 (make soak-disk). A few controls are
 enough."""
+import contextlib
 import fcntl
 import os
+import pathlib
 import signal
 import struct
 import subprocess
@@ -24,17 +26,29 @@ CONTROLS = 100
 
 
 class Disk:
-    """A file system in a file, that can lose its power."""
+    """A file system in a file, that can lose its power. It is mounted where only a keeper sees it, and reached through
+    that: a copy of our mounts, which somebody else may have for other reasons, would keep it from being unmounted."""
 
     def __init__(self, kind, folder):
-        self.image, self.place = folder / "image", folder / "disk"
+        self.folder, self.image, self.mounted = folder, folder / "image", folder / "disk"
         self.cuts = CUTS if kind == "ext4" else max(1, CUTS * 2 // 5)
-        self.place.mkdir()
+        self.mounted.mkdir()
         with open(self.image, "wb") as file:
             file.truncate(SIZES[kind])
         quiet = ["-q", "-F"] if kind == "ext4" else ["-q"]
         self._do(f"mkfs.{kind}", *quiet, self.image)
+        self.keeper = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "cat"], stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, bufsize=0)
+        self._await_keeper()
+        self.inside = ["nsenter", f"--target={self.keeper.pid}", "--mount"]
+        self.place = pathlib.Path(f"/proc/{self.keeper.pid}/root{self.mounted}")
         self.mount()
+
+    def _await_keeper(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.keeper.stdin.write(b"?\n")
+        if self.keeper.stdout.readline() != b"?\n":
+            pytest.skip("no mounts of one's own here")
 
     def _do(self, *command):
         try:
@@ -45,10 +59,16 @@ class Disk:
             pytest.skip(f"{command[0]}: {done.stderr.strip()}")
 
     def mount(self):
-        self._do("mount", "-o", "loop", self.image, self.place)
+        self._do(*self.inside, "mount", "-o", "loop", self.image, self.mounted)
 
     def unmount(self):
-        subprocess.run(["umount", self.place], check=True)
+        subprocess.run([*self.inside, "umount", self.mounted], check=True)
+
+    def end(self):
+        """The mounts go with the keeper."""
+        self.keeper.stdin.close()
+        self.keeper.wait()
+        self.keeper.stdout.close()
 
     def cut(self):
         """The moment at which nothing is written any more."""
@@ -63,11 +83,11 @@ class Disk:
 def disk(request, tmp_path):
     disk = Disk(request.param, tmp_path)
     yield disk
-    disk.unmount()
+    disk.end()
 
 
 def serve(goodtalk, disk, sync, workers="1", program=None):
-    address = disk.place.parent / "socket"
+    address = disk.folder / "socket"
     return address, goodtalk("-k", "-f", "delim:\\n", "-s", "none", "-d", disk.place / "journal", "--segment-size", "256KiB",
                              "--sync", sync, "-j", workers, at=f"unix:{address}", program=program)
 

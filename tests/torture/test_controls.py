@@ -1,43 +1,23 @@
 """Protections switched off, one at a time, in a copy of one source file: each must be found by the test
 that holds it."""
 import errno
-import shlex
-import subprocess
 
 import pytest
 
 import goodtalk_talk
 import test_exhaustion
+from goodtalk_mutant import make_mutant
 from test_exhaustion import shimmed
 from test_torture import check, run
 from torture_calls import Failure
-from torture_scenarios import BUILD, ROOT, Client
-
-INCLUDES = [f"-I{ROOT}/src", f"-I{ROOT}/include"]
-DEFINED = ["-std=c11", "-O1", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-DGOODTALK_URING"]
-
-
-def link_command():
-    listed = subprocess.run(["ninja", "-C", str(BUILD), "-t", "commands", "goodtalk"], check=True,
-                            capture_output=True, text=True).stdout
-    return shlex.split(listed.splitlines()[-1])
+from torture_scenarios import Client
 
 
 @pytest.fixture
 def mutant(tmp_path, monkeypatch):
     """mutant(SOURCE, old, new): from now on the program is one with that change."""
     def make(source, old, new):
-        text = (ROOT / "src" / source).read_text()
-        assert text.count(old) == 1, f"{source} has changed: {old!r}"
-        changed, made, program = tmp_path / "changed.c", tmp_path / "changed.o", tmp_path / "mutant"
-        changed.write_text(text.replace(old, new))
-        subprocess.run(["cc", *DEFINED, *INCLUDES, "-c", str(changed), "-o", str(made)], check=True)
-        command = link_command()
-        output = command.index("-o")
-        command[output + 1] = str(program)
-        command.insert(output + 2, str(made))  # before the archive that has the original
-        subprocess.run(command, cwd=BUILD, check=True)
-        monkeypatch.setattr(goodtalk_talk, "GOODTALK", str(program))
+        monkeypatch.setattr(goodtalk_talk, "GOODTALK", make_mutant(tmp_path, source, (old, new)))
     return make
 
 

@@ -13,7 +13,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -99,16 +98,6 @@ static void pass_time(int64_t ns)
 {
     fake.engine.now_ns += ns;
     timers_run(&fake.engine.timers, fake.engine.now_ns);
-}
-
-/* Nobody gets a new descriptor. */
-static void take_descriptors_away(bool away)
-{
-    static struct rlimit limit;
-    if (away)
-        assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    struct rlimit least = {.rlim_cur = away ? 0 : limit.rlim_cur, .rlim_max = limit.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &least), 0);
 }
 
 /* ---- what is there ---- */
@@ -464,29 +453,6 @@ static void what_was_written_before_is_durable_first(void **state)
     shut();
 }
 
-/* Between two segments there is nothing to sync, though the time for it has come. */
-static void an_interval_passes_while_a_segment_waits(void **state)
-{
-    (void)state;
-    open_with(100 * MILLISECOND, 0);
-    take_size(1, 50000);
-    recorder_commit(recorder);
-    pass_time(10 * MILLISECOND);
-    take_size(2, 50000);
-    recorder_commit(recorder);
-    take_descriptors_away(true);
-    end_sync(0); /* of what was written; then no new segment can be made */
-    assert_int_equal(recorder->want.number, EMFILE);
-    pass_time(50 * MILLISECOND);
-    assert_null(fake.held);
-    take_descriptors_away(false);
-    pass_time(51 * MILLISECOND);
-    end_sync(0);
-    end_sync(0);
-    assert_int_equal(recorder->recorded, 2);
-    shut();
-}
-
 /* A mark that is torn would make a tail of all that follows it. */
 static void a_mark_is_durable_before_a_new_segment(void **state)
 {
@@ -604,7 +570,6 @@ int main(void)
         TEST(a_segment_that_is_full_is_followed),
         TEST(a_new_segment_is_durable_first),
         TEST(what_was_written_before_is_durable_first),
-        TEST(an_interval_passes_while_a_segment_waits),
         TEST(a_mark_is_durable_before_a_new_segment),
         TEST(a_large_message_has_a_large_segment),
         TEST(it_goes_on_where_it_was),
