@@ -115,8 +115,8 @@ def test_stop_while_stuck_waits_for_the_reader(goodtalk, pipe):
 
 @pytest.mark.parametrize("options, stop, status", [
     (["-k", "--drain-timeout", "50ms"], [signal.SIGTERM], 1),
-    (["-k", "-w", "50ms", "--drain-timeout", "50ms"], [], 1),
-    (["-n", "100", "-w", "50ms"], [], 3),
+    (["-k", "-w", "2s", "--drain-timeout", "50ms"], [], 1),
+    (["-n", "100", "-w", "2s"], [], 3),
 ], ids=["SIGTERM", "-k -w", "-w"])
 def test_signals_and_timers_go_on_while_stuck(goodtalk, pipe, options, stop, status):
     stuck = Stuck(goodtalk, pipe, *options)

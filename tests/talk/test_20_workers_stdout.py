@@ -118,7 +118,7 @@ def test_a_slow_reader_slows_the_intake_of_all(goodtalk, pipe, workers):
 
 @pytest.mark.parametrize("options, stop, status", [
     (["-k", "--drain-timeout", "50ms"], [signal.SIGTERM], 1),
-    (["-n", "100", "-w", "50ms"], [], 3),
+    (["-n", "100", "-w", "2s"], [], 3),
     (["-k", "--drain-timeout", "1h"], [signal.SIGTERM, signal.SIGTERM], -signal.SIGTERM),
 ], ids=["SIGTERM", "-w", "SIGTERM twice"])
 def test_signals_and_timers_go_on_while_stuck(goodtalk, pipe, options, stop, status):
