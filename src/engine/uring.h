@@ -62,6 +62,7 @@ struct uring_engine {
     bool enabled; /* it belongs to a thread */
     bool epoll_ready;                          /* epoll has something to tell */
     int failure;                               /* -errno: the ring does not work any more */
+    int refusals;                              /* for want of memory or room, in a row */
     struct msghdr messages[URING_SUBMISSIONS]; /* of the sends in the submission queue, by slot */
 };
 

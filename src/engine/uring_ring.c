@@ -3,13 +3,21 @@
  * A ring belongs to the thread that enables it, with its first submission or wait
  * (IORING_SETUP_SINGLE_ISSUER, which is what lets the kernel defer its work to our waiting).
  *
- * Ways to fail. Busy, out of memory, interrupted, out of time: nothing that the next pass does not
- * put right. Anything else is final: failure says it, and nothing is submitted any more. */
+ * Ways to fail. Interrupted, out of time: nothing that the next pass does not put right. Busy, out
+ * of memory: it is tried again, soon with pauses, for some seconds. What lasts longer, and anything
+ * else, is final: failure says it, and nothing is submitted any more. */
 #include "engine/uring.h"
 
 #include <errno.h>
+#include <poll.h>
 
 #define SECOND_NS 1000000000
+
+/* Refusals in a row after which there is a pause before each further try, and after which there is
+ * none: three seconds later. */
+#define REFUSALS_AT_ONCE 8
+#define REFUSALS_MOST    308
+#define REFUSAL_PAUSE_MS 10
 
 /* ---- making ---- */
 
@@ -40,17 +48,32 @@ static int enable(struct uring_engine *engine)
     return status;
 }
 
-/* What a system call of the ring said: whether it can go on. EBUSY and EAGAIN: completions, or
- * memory, are to be freed first, which a pass does. */
+/* Completions, or memory, are to be freed first, which a pass may do: so it is not kept waiting at
+ * once, and epoll is looked at though the ring does not say that it has something. */
+static int bear(struct uring_engine *engine, int status)
+{
+    engine->epoll_ready = true;
+    if (++engine->refusals > REFUSALS_MOST)
+        engine->failure = status;
+    else if (engine->refusals > REFUSALS_AT_ONCE)
+        poll(NULL, 0, REFUSAL_PAUSE_MS);
+    return engine->failure;
+}
+
+/* What a system call of the ring said: 0 where it can go on. */
 static int judge(struct uring_engine *engine, int status)
 {
     switch (status < 0 ? -status : 0) {
     case 0:
-    case EINTR:
     case ETIME:
+        engine->refusals = 0;
+        return 0;
+    case EINTR:
+        return 0;
     case EBUSY:
     case EAGAIN:
-        return 0;
+    case ENOMEM:
+        return bear(engine, status);
     default:
         engine->failure = status;
         return status;
@@ -68,11 +91,8 @@ struct io_uring_sqe *uring_submission(struct uring_engine *engine)
     if (engine->failure)
         return NULL;
     struct io_uring_sqe *submission = io_uring_get_sqe(&engine->ring);
-    if (submission || submit_queue(engine))
-        return submission;
-    submission = io_uring_get_sqe(&engine->ring);
-    if (!submission)
-        engine->failure = -EBUSY;
+    while (!submission && submit_queue(engine) == 0)
+        submission = io_uring_get_sqe(&engine->ring);
     return submission;
 }
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import rows_floods
 import rows_link
+import rows_nofile
 import rows_replies
 import rows_resets
 import rows_siege
@@ -85,6 +86,10 @@ MUTANTS = [
     Mutant("servers answer each other for ever", "src/serve/post.c", "return sources && sources_rated(sources) &&",
            "return sources && false && sources_rated(sources) &&",
            lambda how: rows_floods.answer_each_other(how, "epoll"), "messages in"),
+    *(Mutant(f"no pause without descriptors (nofile, {engine})", "src/serve/listener.c",
+             "#define RETRY_NS INT64_C(100000000)", "#define RETRY_NS INT64_C(0)",
+             lambda how, engine=engine: rows_nofile.nofile(how, engine), "CPU over")
+      for engine in ("epoll", "uring")),
     Mutant("standard error is waited for", "src/tool/report.c", "return poll(&descriptor, 1, wait_ms) != 0;",
            "return poll(&descriptor, 0, 0) >= 0 || wait_ms;",
            lambda how: rows_stderr.stuck_stderr(how, "epoll"), "honest messages unanswered"),

@@ -54,13 +54,13 @@ def environment(plan, directory):
 class Scene:
     """The program under the shim, and those who talk to it."""
 
-    def __init__(self, directory, plan, options, addresses):
+    def __init__(self, directory, plan, options, addresses, wrapper=()):
         self.directory, self.outcome, self.stopped = directory, Outcome(), False
         self.ready_file = directory / "ready"
         self.program = Program(
             ["--engine", "epoll", "--echo", "-f", "line", "--ready", str(self.ready_file), *options,
              *addresses],
-            ready=False, env=environment(plan, directory))
+            ready=False, wrapper=wrapper, env=None if wrapper else environment(plan, directory))
 
     def await_ready(self):
         """False: it has ended instead."""
@@ -198,8 +198,9 @@ class Talker:
 
 
 @contextlib.contextmanager
-def scene(directory, plan, options, addresses):
-    opened = Scene(directory, plan, options, addresses)
+def scene(directory, plan, options, addresses, wrapper=()):
+    """The scene under the shim, or under a wrapper instead."""
+    opened = Scene(directory, plan, options, addresses, wrapper)
     try:
         yield opened
     finally:
@@ -270,8 +271,8 @@ def drain(play, last):
     last.end()
 
 
-def kept(directory, plan, options=()):
-    with scene(directory, plan, ["-k", *options], kept_addresses(directory)) as play:
+def kept(directory, plan, options=(), wrapper=()):
+    with scene(directory, plan, ["-k", *options], kept_addresses(directory), wrapper) as play:
         if play.await_ready():
             before = play.descriptors()
             stays = first_round(play)
