@@ -91,6 +91,7 @@ def _durable():
         subjects = ("goodtalk epoll -d", "goodtalk uring -d")
         yield Aim(shape, "floor durable", 0.85, subjects=subjects)
         yield Aim(shape, "redis, appendfsync always", 1.0 if connections == 1 else 1.35, subjects=subjects)
+        yield Aim(shape, "rsyslog, RELP and sync", 2, subjects=subjects)
 
 
 AIMS = (

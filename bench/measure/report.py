@@ -111,7 +111,9 @@ what the floor takes is the kernel's.
   the server's process used, threads and children too, for one message. Where *load CPU* is the greater, it was the load
   that limited the rate, and the server's CPU tells more.
 * **The messages:** a line of 32 bytes, unless the title says otherwise, and a reply of 20. redis is told `PING` and memcached
-  `get`, padded to 32 bytes, with the shorter replies that these have. nginx replies and closes without having read. socat, ncat and
+  `get`, padded to 32 bytes, with the shorter replies that these have. Where messages are on disk before their reply, redis is told
+  `SET`, and rsyslog hears syslog over RELP from a load of its own ([`bench/relp_load.c`](../bench/relp_load.c)), its queues direct and its file synced; two
+  messages are in flight on each connection then, the least that librelp does. nginx replies and closes without having read. socat, ncat and
   tcpserver start the same small program in C for each connection. Depth 16 is a pipeline: sixteen messages in flight on each connection.
 * **What failed:** a run in which a single message went wrong gives no figure; it is told under *remarks*.
 * **Again:** `make bench`, on Debian 12 or later, installs the peers and takes about {minutes}. `QUICK=1 make bench` is for a

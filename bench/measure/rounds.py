@@ -1,9 +1,9 @@
 """Measuring: a shape in interleaved rounds, A B C A B C ..., each server started afresh for each.
 
-A load is `goodtalk bench`, on the other CPU. The server's CPU is read ten times a second while it runs, and what
-the last part of the run used, over the rate, is the CPU of a message: the connecting and warming up at the
-beginning is left out. Idle connections are ours: each says a line and hears its reply, and then nothing. A
-one-shot is timed by a program of its own (bench/one_shot.c).
+A load is `goodtalk bench`, on the other CPU, or a program of bench/ for a server that speaks what it does not. The
+server's CPU is read ten times a second while it runs, and what the last part of the run used, over the rate, is
+the CPU of a message: the connecting and warming up at the beginning is left out. Idle connections are ours: each
+says a line and hears its reply, and then nothing. A one-shot is timed by a program of its own (bench/one_shot.c).
 """
 
 import json
@@ -42,8 +42,15 @@ def milliseconds(seconds):
 
 
 def load_command(plan, shape, server, address):
-    words = [str(plan.programs / "goodtalk"), "bench", "--json", "-c", str(shape.connections), "-p", str(shape.depth),
-             "-d", milliseconds(plan.seconds), "--warmup", milliseconds(WARMUP_SECONDS), "-f", "line"]
+    """Absent is raised where the server's own load could not be built."""
+    how = ["-c", str(shape.connections), "-p", str(shape.depth), "-d", milliseconds(plan.seconds), "--warmup",
+           milliseconds(WARMUP_SECONDS)]
+    if server.load:
+        program = plan.programs / "bench" / server.load
+        if not program.exists():
+            raise Absent(f"{server.load}: not built, for want of its library")
+        return [str(program), *how, "-b", str(shape.size), address]
+    words = [str(plan.programs / "goodtalk"), "bench", "--json", *how, "-f", "line"]
     words += ["--short"] if shape.short else []
     if server.message:
         return [*words, "--expect-bytes", str(server.reply_bytes), address, server.message]

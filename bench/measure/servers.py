@@ -60,6 +60,7 @@ class Server:
     says_where: bool = True  # it writes its address to standard error
     message: str = ""  # what the load says to it; empty: a line of the size wanted
     reply_bytes: int = 20
+    load: str = ""  # the program of bench/ that speaks to it, where `goodtalk bench` cannot; it has the same options
     shown_to: str = os.devnull  # its standard output, in its folder
     one_shot: bool = False  # its command holds {port}, it serves once and ends
 
@@ -127,6 +128,25 @@ def nginx(setting):
     return ["nginx", "-p", "/usr/share/nginx", "-c", str(configuration), "-e", str(setting.folder / "error.log")]
 
 
+RSYSLOG = """\
+global(workDirectory="{folder}" abortOnUncleanConfig="on")
+module(load="imrelp" ruleset="kept")
+template(name="line" type="string" string="%rawmsg%\\n")
+ruleset(name="kept" queue.type="Direct") {{
+    action(type="omfile" file="{folder}/log" template="line" sync="on" flushOnTXEnd="on" asyncWriting="off"
+           queue.type="Direct")
+}}
+input(type="imrelp" address="127.0.0.1" port="{port}")
+"""
+
+
+def rsyslog(setting):
+    """Direct queues: the acknowledgement waits for the action, which writes and syncs."""
+    configuration = setting.folder / "rsyslog.conf"
+    configuration.write_text(RSYSLOG.format(folder=setting.folder, port=setting.port))
+    return ["rsyslogd", "-n", "-f", str(configuration), "-i", str(setting.folder / "pid")]
+
+
 def socat(setting):
     listener = f"TCP-LISTEN:{setting.port},bind=127.0.0.1,reuseaddr,fork,backlog=4096,nodelay"
     return ["socat", listener, f"EXEC:{conversation(setting)}"]
@@ -178,6 +198,7 @@ SERVERS = {
     "node": Server(lambda setting: ["node", str(HERE / "peer" / "node_server.js"), *setting.closing]),
     "redis": Server(redis, **REDIS),
     "redis, appendfsync always": Server(durable_redis, **DURABLE_REDIS),
+    "rsyslog, RELP and sync": Server(rsyslog, says_where=False, load="relp-load"),
     "memcached": Server(memcached, **MEMCACHED),
     "nginx": Server(nginx, says_where=False),
     "socat": Server(socat, says_where=False),

@@ -43,7 +43,8 @@ def _durable():
     for connections in (1, 32, 128, 1000):
         told = "one connection" if connections == 1 else f"{connections:,} connections"
         yield Shape(f"durable-{connections}x1", f"On disk before its reply: messages of 256 bytes, {told}, depth 1",
-                    ("goodtalk -d", "goodtalk epoll -d", "goodtalk uring -d", "floor durable", "redis, appendfsync always"),
+                    ("goodtalk -d", "goodtalk epoll -d", "goodtalk uring -d", "floor durable", "redis, appendfsync always",
+                     "rsyslog, RELP and sync"),
                     connections=connections, size=256)
 
 

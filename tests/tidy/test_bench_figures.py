@@ -93,6 +93,29 @@ def test_a_load_with_failures_is_no_rate():
         rounds.told(json.dumps(LOADED), "", 1)
 
 
+def test_a_server_s_own_load_is_told_what_goodtalk_s_is(tmp_path):
+    plan, shape, address = rounds.Plan(tmp_path, 1, 0.5), shapes.BY_NAME["durable-32x1"], "tcp:127.0.0.1:7"
+    peer = servers.SERVERS["rsyslog, RELP and sync"]
+    (tmp_path / "bench").mkdir()
+    with pytest.raises(servers.Absent, match="relp-load"):
+        rounds.load_command(plan, shape, peer, address)
+    (tmp_path / "bench" / "relp-load").touch()
+    program, *own = rounds.load_command(plan, shape, peer, address)
+    assert program == str(tmp_path / "bench" / "relp-load")
+    assert own == ["-c", "32", "-p", "1", "-d", "500ms", "--warmup", "300ms", "-b", "256", address]
+    assert {*own} < {*rounds.load_command(plan, shape, servers.SERVERS["goodtalk -d"], address)}
+
+
+def test_rsyslog_keeps_to_its_folder_and_syncs_before_it_replies(tmp_path):
+    command = servers.rsyslog(servers.Setting(tmp_path, tmp_path, port=7))
+    assert [word for word in command if word.startswith("/")] == [str(tmp_path / "rsyslog.conf"), str(tmp_path / "pid")]
+    configuration = (tmp_path / "rsyslog.conf").read_text()
+    assert re.findall(r'"(/.*?)"', configuration) == [str(tmp_path), str(tmp_path / "log")]
+    action = re.search(r"action\((.*?)\)", configuration, re.DOTALL)[1]
+    assert {'sync="on"', 'flushOnTXEnd="on"', 'queue.type="Direct"'} <= set(action.split())
+    assert configuration.count('queue.type="Direct"') == 2 and '"%rawmsg%\\n"' in configuration
+
+
 def test_the_cpu_is_that_of_the_end_of_the_run():
     """Two seconds of connecting at full speed, then one second at half."""
     samples = [(0.0, 0.0), (1.0, 1.0), (2.0, 2.0), (2.5, 2.25), (3.0, 2.5)]
@@ -155,6 +178,16 @@ def test_the_better_engine_is_taken_where_either_will_do():
     results = {"goodtalk": rates(50), "goodtalk epoll": rates(60), "goodtalk uring": rates(96), "floor epoll": rates(100)}
     assert verdict("large-1024-64x1", results, "floor epoll", bound=0.95).word == "reached"
     assert verdict("large-1024-64x1", results, "floor epoll", bound=0.85).word == "not reached"
+
+
+def test_what_is_durable_is_twice_rsyslog_in_the_better_engine():
+    results = {"goodtalk -d": rates(90), "goodtalk epoll -d": rates(19), "goodtalk uring -d": rates(20),
+               "rsyslog, RELP and sync": rates(10)}
+    for connections in (1, 32, 128, 1000):
+        judged = verdict(f"durable-{connections}x1", results, "rsyslog, RELP and sync")
+        assert (judged.word, judged.subject, judged.figure) == ("reached", "goodtalk uring -d", 2)
+    results["rsyslog, RELP and sync"] = rates(10.1)
+    assert verdict("durable-32x1", results, "rsyslog, RELP and sync").word == "not reached"
 
 
 def test_at_most_and_figures_of_their_own():
