@@ -261,7 +261,7 @@ size_t sim_correspondent_arrived(const struct sim_correspondent *correspondent);
 /* Read the next that has arrived; false: there is none. */
 bool sim_correspondent_read(struct sim_correspondent *correspondent, struct sim_letter *letter);
 
-/* How many may wait unread (1000 at first): beyond that a Unix sender is told -EAGAIN, others'
+/* How many may wait unread (4000 at first): beyond that a Unix sender is told -EAGAIN, others'
  * datagrams are lost. */
 void sim_correspondent_room(struct sim_correspondent *correspondent, size_t most);
 
