@@ -306,6 +306,8 @@ static bool settle_write(struct journal_recorder *own, int64_t result)
     bool kept = own->writing.last != 0;
     if (result < 0 && !failed(own))
         fail_or_wait(own, (int)-result, "write to");
+    if (result < 0 && !failed(own) && own->syncing == SYNCING_NOTHING)
+        expect_sync(own); /* of what was written before: it may have come due meanwhile */
     if (result < 0 || failed(own))
         return false;
     assert((uint64_t)result ==

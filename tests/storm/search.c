@@ -55,8 +55,10 @@ static int replay_words(const struct search *search, uint64_t seed, char *words,
 {
     unsigned long long number = seed;
     if (search->plant)
-        return snprintf(words, size, "replay: storm --plant %s --seed %llu -v\n", search->plant,
-                        number);
+        return snprintf(words, size, "replay: storm %s--plant %s --seed %llu -v\n", search->variant,
+                        search->plant, number);
+    if (search->variant[0])
+        return snprintf(words, size, "replay: storm %s--seed %llu -v\n", search->variant, number);
     return snprintf(words, size, "replay: make storm SEED=%llu (storm --seed %llu -v)\n", number,
                     number);
 }
@@ -68,7 +70,7 @@ bool search_run(const struct search *search, uint64_t seed, struct tally *tally,
                           (unsigned long long)seed, HANGS_SECONDS);
     replay_words(search, seed, last_words + length, sizeof last_words - (size_t)length);
     alarm(HANGS_SECONDS);
-    return storm_run(seed, search->plant, search->verbose, tally, found);
+    return search->run(seed, search->plant, search->verbose, tally, found);
 }
 
 static void print_found(const struct search *search, uint64_t seed, const char *found)

@@ -8,11 +8,16 @@
 #include "run.h"
 #include "tally.h"
 
+typedef bool search_run_fn(uint64_t seed, const char *plant, bool verbose, struct tally *tally,
+                           char found[STORM_TEXT_SIZE]);
+
 struct search {
-    uint64_t from, to; /* seeds, both included */
-    const char *plant; /* or NULL */
-    bool verbose;      /* tell each run in full; in one process */
-    bool on;           /* go on after a failure */
+    search_run_fn *run;  /* one seed */
+    const char *variant; /* the option that says which run that is, and a space; or "" */
+    uint64_t from, to;   /* seeds, both included */
+    const char *plant;   /* or NULL */
+    bool verbose;        /* tell each run in full; in one process */
+    bool on;             /* go on after a failure */
     unsigned processes;
 };
 

@@ -8,6 +8,8 @@
  *     storm --tally ...        print what happened in how many runs
  *     storm --controls         put in each planted bug in turn: the storm must find every one
  *     storm --plant NAME ...   any of the above with that bug put in
+ *     storm --journal ...      any of the above with servers that record on a disk that loses its
+ *                              power (journal.h); with bugs of its own
  *
  * A seed decides everything: the server's settings, what the network, the disk and the clocks do to
  * it, the clients and when it is told to stop. While it runs, its clients check what comes
@@ -19,6 +21,7 @@
  * usage. */
 #include "search.h"
 
+#include "journal.h"
 #include "plant.h"
 
 #include <stdio.h>
@@ -40,12 +43,21 @@ struct orders {
     bool tally;
 };
 
+/* Which bugs there are for this run. */
+static const struct plant *plants_of(const struct search *search)
+{
+    return search->run == journal_storm_run ? journal_plants : plants;
+}
+
 static int usage(void)
 {
     fputs("usage: storm [-k] [-j N] [--tally] [--plant NAME] [SEEDS | FROM-TO | --seed N [-v]]\n"
-          "       storm [-j N] --controls\n",
+          "       storm [-j N] --controls\n"
+          "       storm --journal ...\n",
           stderr);
     for (const struct plant *plant = plants; plant->name; plant++)
+        fprintf(stderr, "  %-22s %s\n", plant->name, plant->what);
+    for (const struct plant *plant = journal_plants; plant->name; plant++)
         fprintf(stderr, "  %-22s %s\n", plant->name, plant->what);
     return 2;
 }
@@ -90,7 +102,8 @@ static int storm(const struct orders *orders)
     print_sum(&sum, clock_seconds() - start);
     if (orders->tally)
         tally_print(&sum.tally);
-    bool whole = sum.runs < WHOLE_RUNS || orders->search.plant || tally_is_whole(&sum.tally);
+    bool whole = sum.runs < WHOLE_RUNS || orders->search.plant || orders->search.variant[0] ||
+                 tally_is_whole(&sum.tally);
     return sum.failures || !whole ? 1 : 0;
 }
 
@@ -109,8 +122,8 @@ static uint64_t find(const struct search *search, char found[STORM_TEXT_SIZE])
 /* Put in one bug: it must be found, and its seed must find the same again. */
 static bool control(const void *context, unsigned number)
 {
-    const struct plant *plant = &plants[number];
     struct search search = *(const struct search *)context;
+    const struct plant *plant = &plants_of(&search)[number];
     struct tally tally = {0};
     char found[STORM_TEXT_SIZE] = "", again[STORM_TEXT_SIZE] = "";
     search.plant = plant->name;
@@ -128,7 +141,7 @@ static bool control(const void *context, unsigned number)
 static int controls(const struct orders *orders)
 {
     unsigned count = 0;
-    while (plants[count].name)
+    while (plants_of(&orders->search)[count].name)
         count++;
     return search_share(orders->search.processes, count, control, &orders->search) ? 0 : 1;
 }
@@ -159,7 +172,10 @@ static bool read_seeds(const char *text, struct search *search)
 /* A word that stands alone: false when it is none. */
 static bool read_word(const char *word, struct orders *orders)
 {
-    if (strcmp(word, "-v") == 0)
+    if (strcmp(word, "--journal") == 0) {
+        orders->search.run = journal_storm_run;
+        orders->search.variant = "--journal ";
+    } else if (strcmp(word, "-v") == 0)
         orders->search.verbose = true;
     else if (strcmp(word, "-k") == 0)
         orders->search.on = true;
@@ -199,9 +215,9 @@ static int read_order(char **arguments, struct orders *orders)
     return arguments[1] && read_pair(arguments[0], arguments[1], &orders->search) ? 2 : 0;
 }
 
-static bool plant_exists(const char *name)
+static bool plant_exists(const struct search *search, const char *name)
 {
-    for (const struct plant *plant = plants; plant->name; plant++)
+    for (const struct plant *plant = plants_of(search); plant->name; plant++)
         if (strcmp(plant->name, name) == 0)
             return true;
     return false;
@@ -210,15 +226,18 @@ static bool plant_exists(const char *name)
 int main(int argc, char **argv)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    struct orders orders = {
-        .search = {.from = 1, .to = 1000, .processes = cpus > 0 ? (unsigned)cpus : 1}};
+    struct orders orders = {.search = {.run = storm_run,
+                                       .variant = "",
+                                       .from = 1,
+                                       .to = 1000,
+                                       .processes = cpus > 0 ? (unsigned)cpus : 1}};
     search_expect_death();
     for (int i = 1, read; i < argc; i += read) {
         read = read_order(argv + i, &orders);
         if (read == 0)
             return usage();
     }
-    if (orders.search.plant && !plant_exists(orders.search.plant))
+    if (orders.search.plant && !plant_exists(&orders.search, orders.search.plant))
         return usage();
     if (orders.search.verbose)
         orders.search.processes = 1;
