@@ -1,6 +1,7 @@
 /* log_file.c: a log before it is appended to.
  *
- * A crash can have left half a line at its end: it was never replied to, and what is appended
+ * A crash can have left half a line at its end (of the process: one never replied to; of the
+ * machine, which a log does not promise to survive: perhaps one that was), and what is appended
  * behind it would not be a line of its own. It is cut off, if it looks like the beginning of a
  * record; a file that ends in something else is somebody else's, and is left alone. */
 #include "record/log_file.h"

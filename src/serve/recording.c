@@ -24,7 +24,7 @@ static int prepare_log(struct gt_server *server)
     int status = path ? log_prepare(path, &cut, &server->error) : GT_DONE;
     if (cut > 0)
         tell(server, GT_EVENT_NOTE, GT_WARNING, nobody,
-             "log %s: its last line was torn and never replied to: %zu bytes cut off", path, cut);
+             "log %s: its last line was torn by a crash: %zu bytes cut off", path, cut);
     return status;
 }
 
