@@ -8,12 +8,19 @@
 #include "base/error.h"
 #include "base/turn.h"
 
+#include <goodtalk.h>
+
+struct effects;
+struct engine;
+
 /* What a replier says to a message. */
 struct reply {
     struct slice bytes;
     bool shared; /* bytes live as long as the replier, and are sent as they are: what the framing
                     puts around them is there. Else they are valid during the call only, and copied
                     with what the framing puts around a reply. */
+    const struct effects *effects; /* or NULL: sent at once, whole. Valid during the call. With
+                                      REPLY_NONE: they happen to no bytes */
 };
 
 enum reply_when {
@@ -24,12 +31,29 @@ enum reply_when {
 
 struct replier;
 
+/* What a replier may ask of who runs it: filled by serve, and there as long as the replier is
+ * asked. */
+struct reply_host {
+    void *owner;
+    unsigned workers; /* message->worker is less */
+    uint64_t seed;    /* of what is left to chance; the same again with --seed */
+    /* The engine of a worker, on that worker's thread. */
+    struct engine *(*engine)(void *owner, unsigned worker);
+    /* Tell as an event, where it is wanted: about a peer and listener, either may be NULL; text is
+     * one line, escaped. From any worker's thread. */
+    void (*tell)(void *owner, enum gt_level level, const struct peer *peer, const char *listener,
+                 const char *text);
+};
+
 struct replier_table {
     const char *name;
     /* NULL: its repliers are constant. */
     enum reply_when (*answer)(struct replier *replier, const struct message *message,
                               struct gt_turn *turn, struct reply *reply);
     void (*destroy)(struct replier *replier);
+    /* Before it is asked by the host's workers, each on its own thread: GT_DONE, or the reason why
+     * it cannot be. NULL: there is nothing to prepare. */
+    int (*prepare)(struct replier *replier, const struct reply_host *host, struct error *error);
     bool keeps; /* it may reply later, and so is given a turn to keep; else there may be none */
 };
 

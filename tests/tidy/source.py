@@ -13,8 +13,12 @@ FLOORS = ["base", "codec", "engine", "guard", "record", "reply", "serve", "tool"
 # ... and these do not know each other either.
 APART = [{"codec", "engine", "guard"}, {"record", "reply"}]
 
+# Where the headers of libraries are that are not where a compiler looks anyway.
+_FOUND = subprocess.run(["pkg-config", "--cflags", "lua5.4"], capture_output=True, text=True).stdout
+LIBRARY_FLAGS = _FOUND.replace("-I", "-isystem").split()
+
 # What every compiler run of the tidy tests is told.
-FLAGS = "-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wundef -Iinclude -Isrc".split()
+FLAGS = [*"-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wundef -Iinclude -Isrc".split(), *LIBRARY_FLAGS]
 
 
 def project_files():

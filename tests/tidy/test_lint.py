@@ -1,9 +1,9 @@
 """clang-tidy finds nothing (.clang-tidy says what it looks for)."""
 
 import pytest
-from source import TOP, c_files, run
+from source import LIBRARY_FLAGS, TOP, c_files, run
 
-FLAGS = "-std=c11 -D_GNU_SOURCE -DGOODTALK_VERSION=\"0\" -Iinclude -Isrc -Ibench".split()
+FLAGS = "-std=c11 -D_GNU_SOURCE -DGOODTALK_VERSION=\"0\" -Iinclude -Isrc -Ibench".split() + LIBRARY_FLAGS
 FILES = [str(path) for path in c_files("src", "bench", "examples", suffixes=(".c",))]
 
 

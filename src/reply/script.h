@@ -1,0 +1,63 @@
+/* script.h: a worker's Lua state (Lua 5.4, https://www.lua.org/manual/5.4/), and the bounds of what
+ * runs in it.
+ *
+ * Whatever runs in it has a budget of steps (an instruction of the virtual machine is one; a
+ * function in C that a message can make run long charges for its work) and of bytes that it may
+ * allocate, anew for each call and each resume; the whole state has a bound of bytes. Who crosses a
+ * bound fails with an error, and cannot catch it (pcall) and go on.
+ *
+ * A state belongs to one thread at a time. Any function of Lua's that allocates raises an error
+ * where memory is out, so all of them are called from within script_call, script_resume or
+ * script_protect, never from outside. */
+#ifndef REPLY_SCRIPT_H
+#define REPLY_SCRIPT_H
+
+#include "base/error.h"
+#include "base/slice.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+
+struct script;
+
+struct script_bounds {
+    uint64_t steps;     /* of a call or resume */
+    size_t call_bytes;  /* that a call or resume may allocate, what it frees meanwhile included */
+    size_t state_bytes; /* of the whole state */
+    bool trusted;       /* scripts have io, os, require, debug, bytecode, too: --trust */
+};
+
+/* A state with the libraries that scripts may use: NULL when memory is out, with the reason. */
+struct script *script_create(const struct script_bounds *bounds, struct error *error);
+void script_destroy(struct script **script);
+
+/* Its main thread; and the script whose state (or coroutine) this is. */
+lua_State *script_lua(const struct script *script);
+struct script *script_of(lua_State *lua);
+
+/* How many bytes the state has now. */
+size_t script_bytes(const struct script *script);
+
+/* Push a function made from source (text, never bytecode but for the trusted). name: as in errors
+ * ("mail.lua"). GT_DONE; GT_WRONG "mail.lua:3: ..." where it is no Lua. */
+int script_load(struct script *script, struct slice source, const char *name, struct error *error);
+
+/* As lua_pcall, with a budget of its own: the function lies beneath its arguments on the main
+ * thread's stack. LUA_OK; else the message, a string with a traceback, is on the stack. */
+int script_call(struct script *script, int arguments, int results);
+
+/* As lua_resume, with a budget of its own: LUA_OK: the coroutine has ended; LUA_YIELD; else the
+ * message, a string with a traceback, is on top of the coroutine's stack. *results: how many values
+ * are on top. */
+int script_resume(struct script *script, lua_State *coroutine, int arguments, int *results);
+
+/* Call a function in C with context as its only argument (a light userdata), in protected mode, to
+ * use Lua from outside. LUA_OK, or an error whose message is on the stack. Results: none. */
+int script_protect(struct script *script, lua_CFunction function, void *context);
+
+/* Within functions in C: charge steps to the budget of what is running; raises an error when it is
+ * spent. */
+void script_charge(lua_State *lua, uint64_t steps);
+
+#endif
