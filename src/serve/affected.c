@@ -23,8 +23,16 @@
 /* Sends of one reply in a pass, at most. */
 #define STEPS_MOST 64
 
+static void fire(struct timer *timer, int64_t now_ns)
+{
+    struct affected *affected = list_item(timer, struct affected, timer);
+    (void)now_ns;
+    affected->steps = 0;
+    affected->go_on(affected->owner);
+}
+
 struct affected *affected_create(struct worker *worker, const struct effects *effects,
-                                 timer_fire *fire, void *owner)
+                                 void (*go_on)(void *owner), void *owner)
 {
     int64_t now_ns = worker->engine->now_ns;
     int64_t delay_ns = effects->delay_ns > 0 ? effects->delay_ns : 0;
@@ -34,6 +42,7 @@ struct affected *affected_create(struct worker *worker, const struct effects *ef
     *affected = (struct affected){
         .effects = *effects,
         .worker = worker,
+        .go_on = go_on,
         .owner = owner,
         .timer.fire = fire,
         .taken_ns = now_ns,
@@ -88,14 +97,6 @@ static void start(struct affected *affected, size_t left, int64_t now_ns)
     affected->next_ns = now_ns + drip_ns(affected, next_step(affected, left));
 }
 
-static bool has_share(struct affected *affected, int64_t now_ns)
-{
-    if (affected->share_ns != now_ns)
-        affected->steps = 0;
-    affected->share_ns = now_ns;
-    return affected->steps < STEPS_MOST;
-}
-
 static int64_t whole_ms(int64_t time_ns)
 {
     return time_ns < INT64_MAX - MS_NS ? (time_ns + MS_NS - 1) / MS_NS * MS_NS : INT64_MAX;
@@ -118,7 +119,7 @@ bool affected_may_leave(struct affected *affected, size_t left)
     if (affected_hangs(affected, left))
         return false;
     int64_t at_ns = due_ns(affected, left, engine->now_ns);
-    if (at_ns <= engine->now_ns && has_share(affected, engine->now_ns))
+    if (at_ns <= engine->now_ns && affected->steps < STEPS_MOST)
         return true;
     engine_timer_set(engine, &affected->timer, at_ns);
     return false;

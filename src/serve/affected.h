@@ -20,20 +20,19 @@ struct worker;
 struct affected {
     struct effects effects;
     struct worker *worker;
-    void *owner;        /* for whoever is called by the timer */
+    void (*go_on)(void *owner); /* what was refused may leave */
+    void *owner;
     struct timer timer; /* set while something was refused */
     int64_t taken_ns;   /* when its message was taken */
     int64_t next_ns;    /* when the next of it may leave */
-    int64_t share_ns;   /* of which moment the steps below are */
-    unsigned steps;     /* that were allowed at that moment */
+    unsigned steps;     /* that have left since it was last refused */
     bool started;       /* its delay is over, and the schedule of its drip runs */
     bool stepping;      /* a part of it has left its owner */
 };
 
-/* For the reply to a message that is being taken now. fire finds the owner in it. NULL when memory
- * is out. */
+/* For the reply to a message that is being taken now. NULL when memory is out. */
 struct affected *affected_create(struct worker *worker, const struct effects *effects,
-                                 timer_fire *fire, void *owner);
+                                 void (*go_on)(void *owner), void *owner);
 
 /* Give it back, if it is there; *affected becomes NULL. */
 void affected_give(struct affected **affected);

@@ -88,10 +88,9 @@ void exchange_fill(struct exchange *exchange, struct slice bytes, struct bytes *
 
 /* ---- effects ---- */
 
-static void delay_over(struct timer *timer, int64_t now_ns)
+static void delay_over(void *owner)
 {
-    (void)now_ns;
-    exchange_settle(list_item(timer, struct affected, timer)->owner);
+    exchange_settle(owner);
 }
 
 /* What means nothing to a datagram. */

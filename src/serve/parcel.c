@@ -255,10 +255,9 @@ bool parcel_join_shared(struct output *output, uint64_t sequence, struct slice s
 }
 
 /* It may go on: its connection does so at the end of the pass. */
-static void go_on(struct timer *timer, int64_t now_ns)
+static void go_on(void *owner)
 {
-    (void)now_ns;
-    const struct parcel *parcel = list_item(timer, struct affected, timer)->owner;
+    const struct parcel *parcel = owner;
     worker_mark_dirty(parcel->output->worker, parcel->output);
 }
 
