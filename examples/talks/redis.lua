@@ -38,24 +38,22 @@ local commands = {
 
 local function read_command(peer, first)
   local words, count = {}, first:match "^%*(%d+)$"
-  if not count then -- typed by hand: words on a line
-    for word in first:gmatch "%S+" do table.insert(words, word) end
-  end
-  for n = 1, count or 0 do
-    local size = peer:expect "^\\$(\\d+)$" -- returns what (\\d+) matched
+  if not count then return first end -- typed by hand: "PING"
+  for n = 1, tonumber(count) do
+    local size = peer:expect [[^\$(\d+)$]] -- returns what (\d+) matched
     peer:frame("fixed:" .. size + 2)
     words[n] = peer:hear().text:sub(1, -3)
     peer:frame "crlf"
   end
-  return table.unpack(words)
+  return words[1], words[2], words[3]
 end
 
 talk(function (peer)
   local message = peer:hear()
   while message do
-    local words = { read_command(peer, message.text) }
-    local command = commands[(words[1] or ""):upper()]
-    peer:say(command and command(table.unpack(words, 2)) or "-ERR unknown command\r\n")
+    local name, key, value = read_command(peer, message.text)
+    local command = commands[(name or ""):upper()]
+    peer:say(command and command(key, value) or "-ERR unknown command\r\n")
     message = peer:hear()
   end
 end)

@@ -12,7 +12,7 @@ keep = true               -- keep serving, as with -k
 
 reply {
   { "^(?i)example\\.(com|net|org)$",
-    "domain:   example.$1\nowner:    nobody, it is for documents\nasked by: $peer\n", close = true },
+    "domain:   example.$1\nowner:    nobody; for documents\nasked by: $peer\n", close = true },
 
   { "^(?i)(192\\.0\\.2\\.\\d+)$",
     "address:  $1\nnetwork:  TEST-NET-1\n", close = true },

@@ -78,12 +78,15 @@ def offer_library(programs, scratch):
         f"Libs: -L{BUILD} -lgoodtalk -Wl,-rpath,{BUILD}\n")
 
 
-def run_block(block, directory):
-    """Run a block: what it printed, line by line."""
+def run_block(block, directory, files=None):
+    """Run a block, with these files beside it (their names, and what is in them): what it printed, line
+    by line."""
     commands, _ = take_apart(block)
     programs, scratch = directory / "bin", directory / "scratch"
     programs.mkdir()
     scratch.mkdir()
+    for name, content in (files or {}).items():
+        (scratch / name).write_text(content)
     goodtalk = programs / "goodtalk"
     goodtalk.write_text(f'#!/bin/sh\nexec {shlex.quote(GOODTALK)} '
                         '${README_READY:+--ready "$README_READY"} "$@"\n')
