@@ -1,24 +1,15 @@
 """docs/TALKS.md says what happens: its examples run, as the README's do (test_readme.py says how).
 
-A ```lua block is a file, whose first line is its name; it is there for every console block after it, as
-it was written. A wrong one is said to be wrong by its name: wrong.lua.
+Its files are right, but wrong.lua.
 """
 import re
 import subprocess
 
 import pytest
 from goodtalk_talk import GOODTALK, ROOT
-from test_readme import agree, examples, run_block, take_apart
+from test_readme import agree, examples, files_of, run_block, take_apart
 
 TUTORIAL = (ROOT / "docs" / "TALKS.md").read_text()
-
-
-def files_of(text):
-    """The talk files of a text: their names, and what is in them."""
-    blocks = re.findall(r"^```lua\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    named = [(re.match(r"-- (\w+\.lua)\n", block), block) for block in blocks]
-    assert all(name for name, _ in named), [block for name, block in named if not name]
-    return {name[1]: block for name, block in named}
 
 
 FILES = files_of(TUTORIAL)
