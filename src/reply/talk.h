@@ -56,7 +56,7 @@ struct talk_words {
     size_t address_count;
     unsigned listen_line; /* 0: listen was not set */
     enum talk_kind kind;
-    unsigned kind_line;  /* where reply or talk was called */
+    unsigned kind_line; /* where reply or talk was called */
     size_t rule_count;
 };
 
@@ -70,12 +70,14 @@ struct talk_instance {
     unsigned worker;
     const struct reply_host *host; /* NULL: the file is only being read, nobody will be asked */
     struct outcome *outcome;       /* the host's; likewise */
-    bool running;                  /* the file itself is being run: reply and talk may be called */
+    struct talk_words *words;      /* while the file itself is being run: what it says; then NULL */
 };
 
 struct talk {
     char *name; /* the file's, escaped: "mail.lua", as errors begin */
     struct bytes source;
+    const struct talk_vocabulary *vocabulary;
+    unsigned load; /* which loading it is, as struct outcome counts them: whoever loads says */
     struct talk_words words;
     struct talk_instance *instances; /* one for each worker, once prepared */
     unsigned instance_count;
