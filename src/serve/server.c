@@ -4,6 +4,7 @@
  * its error as a sentence in the server. See run.c for what gt_run does. */
 #include "serve/server.h"
 
+#include "reply/outcome.h"
 #include "serve/answer.h"
 #include "serve/socket.h"
 #include "serve/sources.h"
@@ -209,6 +210,8 @@ void gt_free(gt_server **handle)
     while (!list_empty(&server->listeners))
         listener_free(list_item(server->listeners.next, struct listener, link));
     crew_free(server);
+    struct outcome *outcome = atomic_exchange(&server->outcome, NULL);
+    outcome_destroy(&outcome);
     struct engine *engine = atomic_exchange(&server->engine, NULL);
     if (engine)
         engine_destroy(&engine);

@@ -12,6 +12,7 @@
 #include "serve/engine_choice.h"
 #include "serve/server.h"
 #include "serve/sources.h"
+#include "serve/verdict.h"
 
 /* Descriptors of a worker that are neither connections nor listeners: its engine, guests, who has
  * just given way; of the first also the standard ones, the outlet, a few to spare. */
@@ -176,6 +177,8 @@ int server_start(gt_server *server, struct engine *engine)
     engine = server_need_engine(server);
     if (!engine)
         return GT_FAILED;
+    if (verdict_open(server) != GT_DONE)
+        return server->error.status;
     server->begun = true;
     take_goal(server);
     atomic_store(&server->reloadable, server->settings.log != NULL);
@@ -185,6 +188,8 @@ int server_start(gt_server *server, struct engine *engine)
     if (status != GT_DONE)
         return status;
     server_limit_time(server, engine);
+    server->begun_ns = engine->now_ns;
+    server->begun_us = engine_wall_us(engine);
     crew_go(server);
     tell_limits(server, &budget);
     status = tell_ready(server);
