@@ -6,8 +6,8 @@
  * kept.
  *
  * Ways to fail: no such file, or too large; no Lua, or an error while it runs, with the line;
- * memory, or another bound of scripts; a run that does not say what the first one said. Whatever was
- * made by then is freed again, and a talk that was prepared before stays as it is. */
+ * memory, or another bound of scripts; a run that does not say what the first one said. Whatever
+ * was made by then is freed again, and a talk that was prepared before stays as it is. */
 #include "reply/talk.h"
 
 #include "base/escape.h"

@@ -91,8 +91,9 @@ void talk_check_near(lua_State *lua, const struct talk_vocabulary *vocabulary, c
             consider(name, key, &best, nearest);
     }
     if (*nearest)
-        luaL_error(lua, "%s: no such setting; did you mean %s? A variable of that name is declared "
-                        "local",
+        luaL_error(lua,
+                   "%s: no such setting; did you mean %s? A variable of that name is declared "
+                   "local",
                    key, nearest);
 }
 
@@ -205,8 +206,9 @@ static void capture_own(lua_State *lua, struct talk_instance *instance,
     const struct talk_vocabulary *vocabulary = instance->talk->vocabulary;
     const char *key = lua_type(lua, -2) == LUA_TSTRING ? lua_tostring(lua, -2) : NULL;
     if (!key)
-        luaL_error(lua, "listen: one address expected in a table that has settings of its own, "
-                        "met %s besides",
+        luaL_error(lua,
+                   "listen: one address expected in a table that has settings of its own, "
+                   "met %s besides",
                    talk_push_met(lua, -1));
     const struct gt_setting *setting = talk_setting_named(vocabulary, key);
     if (!setting)
@@ -214,8 +216,9 @@ static void capture_own(lua_State *lua, struct talk_instance *instance,
     if (!setting)
         luaL_error(lua, "listen: %s: no such setting", key);
     if (setting->scope == GT_SCOPE_SERVER)
-        luaL_error(lua, "listen: %s: belongs to the whole server, not to one of its addresses; it "
-                        "is set outside of listen",
+        luaL_error(lua,
+                   "listen: %s: belongs to the whole server, not to one of its addresses; it "
+                   "is set outside of listen",
                    key);
     talk_capture_setting(lua, &address->settings, setting, lua_gettop(lua));
 }
@@ -225,8 +228,9 @@ static void capture_table(lua_State *lua, struct talk_instance *instance)
 {
     int table = lua_gettop(lua);
     if (lua_rawgeti(lua, table, 1) != LUA_TSTRING && !lua_isnumber(lua, -1))
-        luaL_error(lua, "listen: a table begins with an address, such as { \"udp:9999\", frame = "
-                        "\"chunk\" }; met %s",
+        luaL_error(lua,
+                   "listen: a table begins with an address, such as { \"udp:9999\", frame = "
+                   "\"chunk\" }; met %s",
                    talk_push_met(lua, -1));
     struct talk_address *address = add_address(lua, instance->words, -1);
     lua_pop(lua, 1);

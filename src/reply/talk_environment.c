@@ -33,8 +33,7 @@ struct talk_instance *talk_instance_of(lua_State *lua)
 static struct talk_words *begin_kind(lua_State *lua, struct talk_instance *instance,
                                      enum talk_kind kind)
 {
-    static const char *const names[] = {
-        [TALK_OF_RULES] = "reply", [TALK_OF_CONVERSATION] = "talk"};
+    static const char *const names[] = {[TALK_OF_RULES] = "reply", [TALK_OF_CONVERSATION] = "talk"};
     struct talk_words *words = instance->words;
     if (!words)
         luaL_error(lua, "%s: is called where the file is read, not later", names[kind]);
@@ -119,8 +118,9 @@ static void refuse_reserved(lua_State *lua, const struct gt_setting *setting, co
     if (strcmp(key, "talk") == 0)
         luaL_error(lua, "talk: is called, not assigned: talk(function (peer) ... end)");
     if (strcmp(key, "reply") == 0 && (type == LUA_TTABLE || type == LUA_TFUNCTION))
-        luaL_error(lua, "reply: a string expected, met %s; rules are given by calling it: reply { "
-                        "... }, without =",
+        luaL_error(lua,
+                   "reply: a string expected, met %s; rules are given by calling it: reply { "
+                   "... }, without =",
                    talk_push_met(lua, 3));
     if (setting && strcmp(key, "trust") == 0)
         luaL_error(lua, "trust: is given on the command line, by who trusts the file");
@@ -132,8 +132,9 @@ static void assign_setting(lua_State *lua, struct talk_instance *instance,
                            const struct gt_setting *setting, const char *key)
 {
     if (!instance->words)
-        luaL_error(lua, "%s: is a setting, set where the file is read and not later; a variable of "
-                        "that name is declared local",
+        luaL_error(lua,
+                   "%s: is a setting, set where the file is read and not later; a variable of "
+                   "that name is declared local",
                    key);
     if (setting)
         talk_capture_setting(lua, &instance->words->settings, setting, 3);
@@ -182,7 +183,7 @@ int talk_environment_make(lua_State *lua)
     lua_rawsetp(lua, LUA_REGISTRYINDEX, &instance_key);
 
     lua_pushglobaltable(lua);
-    lua_newtable(lua);          /* the metatable of the globals */
+    lua_newtable(lua);           /* the metatable of the globals */
     luaL_newlib(lua, functions); /* the table behind them */
     lua_newtable(lua);
     lua_setfield(lua, -2, "shared");
