@@ -85,8 +85,9 @@ uint64_t outcome_begin(struct outcome *outcome);
 
 enum outcome_end {
     OUTCOME_AS_EXPECTED,
-    OUTCOME_NOT,      /* an expect failed, or the script did: outcome_failed has told it */
-    OUTCOME_CUT_SHORT /* the server stopped in the middle of it: nobody's fault */
+    OUTCOME_NOT,       /* an expect failed, or the script did: outcome_failed has told it */
+    OUTCOME_CUT_SHORT, /* the server stopped in the middle of it: nobody's fault */
+    OUTCOME_ENDS
 };
 
 /* It has ended, after so long. */
@@ -122,8 +123,8 @@ void outcome_failed(struct outcome *outcome, const struct outcome_failure *failu
 
 /* ---- a script's own lines ---- */
 
-/* Tell a line that a script wrote; text may hold anything. where: "mail.lua:12", or NULL. */
-void outcome_log(struct outcome *outcome, const char *where, struct slice text);
+/* Tell a line that a script wrote; it is escaped already. */
+void outcome_log(struct outcome *outcome, const char *line);
 
 /* ---- at the end ---- */
 
@@ -131,6 +132,7 @@ void outcome_log(struct outcome *outcome, const char *where, struct slice text);
 struct outcome_counts {
     uint64_t begun, as_expected, not_as_expected, cut_short; /* conversations */
     uint64_t expects_failed, scripts_failed;
+    uint64_t unmatched_strict;       /* of them: those that came while the file was strict */
     uint64_t unmatched;              /* messages that no rule matches */
     uint64_t required, required_met; /* rules of the file in use */
     bool strict;
