@@ -11,6 +11,7 @@
 #include "serve/socket.h"
 
 struct gt_server;
+struct origin;
 struct post;
 struct worker;
 
@@ -27,6 +28,7 @@ struct listener {
     struct worker *worker;
     struct listening_socket socket;
     struct settings *settings; /* what its next connections get; counted */
+    struct origin *origin;     /* the server's; of worker 0's listeners, or NULL */
     struct accept_op accept;
     struct post *post;  /* owned: the datagrams of a datagram socket; NULL: connections */
     struct list guests; /* struct guest, the first to come first */

@@ -10,6 +10,7 @@
 #include "record/journal.h"
 #include "serve/budget.h"
 #include "serve/engine_choice.h"
+#include "serve/host.h"
 #include "serve/server.h"
 #include "serve/sources.h"
 #include "serve/verdict.h"
@@ -162,6 +163,10 @@ static int open_crew(gt_server *server, struct engine *engine, bool simulated,
     int status = limit(server, workers, simulated, budget);
     if (status == GT_DONE)
         status = crew_open(server, workers, engine);
+    if (status == GT_DONE)
+        host_open(server);
+    if (status == GT_DONE)
+        status = host_prepare_all(server);
     if (status == GT_DONE)
         status = crew_start(server);
     return status;

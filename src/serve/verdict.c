@@ -10,6 +10,7 @@
 #include "guard/whole_file.h"
 #include "reply/junit.h"
 #include "reply/outcome.h"
+#include "reply/talk.h"
 
 #include <stdio.h>
 
@@ -45,19 +46,20 @@ static void tell_news(void *owner, const struct outcome_news *news)
 int verdict_open(gt_server *server)
 {
     const struct settings *settings = &server->settings;
-    if (settings->report && !settings->talk_file)
+    if (settings->report && !server->talk)
         return error_set(&server->error, GT_WRONG,
                          "--report: what talks came to; there is no talk file: -t FILE");
-    if (!settings->talk_file)
+    if (!server->talk)
         return GT_DONE;
     if (settings->report &&
         whole_file_check(settings->report, report_name, &server->error) != GT_DONE)
         return GT_FAILED;
     struct outcome_host host = {server, tell_news};
     struct outcome *outcome = outcome_create(&host);
-    if (!outcome)
-        return error_set(&server->error, GT_FAILED, "out of memory");
     atomic_store(&server->outcome, outcome);
+    const struct talk *talk = server->talk;
+    if (!outcome || outcome_use(outcome, talk->load, talk->name, settings->strict) != GT_DONE)
+        return error_set(&server->error, GT_FAILED, "out of memory");
     return GT_DONE;
 }
 
