@@ -32,6 +32,16 @@ enum counter {
 
 #define COUNTER_COUNT (COUNTER_ENDED + REASON_COUNT)
 
+/* What all workers count together, where there is a talk file (reply/outcome.h); they come last. */
+#define TALK_COUNTERS(COUNTER)                                                                     \
+    COUNTER("conversations", begun)                                                                \
+    COUNTER("expects-failed", expects_failed)                                                      \
+    COUNTER("scripts-failed", scripts_failed)                                                      \
+    COUNTER("unmatched", unmatched) /* messages that no rule matches */
+
+#define TALK_COUNTER(name, member) +1
+#define TALK_COUNTER_COUNT         (0 TALK_COUNTERS(TALK_COUNTER))
+
 struct counters {
     atomic_uint_fast64_t values[COUNTER_COUNT];
 };
