@@ -10,8 +10,7 @@
  * what a file defines for itself is seldom a slip. */
 #include "reply/talk_environment.h"
 
-#include "base/slice.h"
-#include "reply/outcome.h"
+#include "reply/log_function.h"
 #include "reply/talk_words.h"
 
 #include <goodtalk.h>
@@ -70,40 +69,11 @@ static int call_talk(lua_State *lua)
     return 0;
 }
 
-/* log(...): as print, but told. */
-static int call_log(lua_State *lua)
-{
-    struct talk_instance *instance = talk_instance_of(lua);
-    int count = lua_gettop(lua);
-    luaL_Buffer buffer;
-    luaL_buffinit(lua, &buffer);
-    for (int i = 1; i <= count; i++) {
-        if (i > 1)
-            luaL_addchar(&buffer, '\t');
-        luaL_tolstring(lua, i, NULL);
-        luaL_addvalue(&buffer);
-    }
-    luaL_pushresult(&buffer);
-    size_t size;
-    const char *text = lua_tolstring(lua, -1, &size);
-    luaL_where(lua, 1);
-    const char *where = lua_tostring(lua, -1);
-    size_t length = strlen(where); /* it ends with ": " */
-    where = lua_pushlstring(lua, where, length > 2 ? length - 2 : 0);
-    if (instance->outcome)
-        outcome_log(instance->outcome, *where ? where : NULL, slice_of(text, size));
-    return 0;
-}
-
-static const luaL_Reg functions[] = {
-    {"reply", call_reply}, {"talk", call_talk}, {"log", call_log}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"reply", call_reply}, {"talk", call_talk}, {NULL, NULL}};
 
 static bool is_function(const char *key)
 {
-    for (const luaL_Reg *function = functions; function->name; function++)
-        if (strcmp(function->name, key) == 0)
-            return true;
-    return false;
+    return strcmp(key, "reply") == 0 || strcmp(key, "talk") == 0 || strcmp(key, "log") == 0;
 }
 
 /* ---- assignments: of the value at 3 to the key at 2 ---- */
@@ -185,6 +155,8 @@ int talk_environment_make(lua_State *lua)
     lua_pushglobaltable(lua);
     lua_newtable(lua);           /* the metatable of the globals */
     luaL_newlib(lua, functions); /* the table behind them */
+    log_function_push(lua, instance->outcome);
+    lua_setfield(lua, -2, "log");
     lua_newtable(lua);
     lua_setfield(lua, -2, "shared");
     lua_pushvalue(lua, -1);

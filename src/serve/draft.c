@@ -63,6 +63,27 @@ void given_free(struct given_settings *given)
     *given = (struct given_settings){0};
 }
 
+bool given_at(const struct given_settings *given, const struct talk *talk, size_t index,
+              struct given_setting *at)
+{
+    for (size_t i = 0; i < given->count; i++) {
+        if (index-- == 0) {
+            *at = given->entries[i];
+            return true;
+        }
+        if (!talk || strcmp(given->entries[i].name, "talk") != 0)
+            continue;
+        const struct talk_settings *settings = &talk->words.settings;
+        if (index < settings->count) {
+            *at = (struct given_setting){settings->entries[index].name,
+                                         settings->entries[index].value};
+            return true;
+        }
+        index -= settings->count;
+    }
+    return false;
+}
+
 /* ---- a talk file's ---- */
 
 /* "--max-message 0: ..." becomes "mail.lua:3: max_message 0: ...". */

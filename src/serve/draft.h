@@ -32,6 +32,10 @@ int given_note(struct given_settings *given, const char *name, const char *value
 int given_copy(struct given_settings *to, const struct given_settings *from, struct error *error);
 void given_free(struct given_settings *given);
 
+/* The one at index, with the talk's settings in the place of "talk": false after the last. */
+bool given_at(const struct given_settings *given, const struct talk *talk, size_t index,
+              struct given_setting *at);
+
 /* How a listener came to be: what it takes to compose its settings anew. */
 struct origin {
     struct list link; /* in the server's list */

@@ -206,6 +206,14 @@ static int listen_on_all_listed(gt_server *server)
     return status;
 }
 
+const char *gt_listed_at(const gt_server *server, size_t index)
+{
+    if (!server->talk || server->talk->words.listen_line == 0)
+        return index == 0 ? DEFAULT_ADDRESS : NULL;
+    const struct talk_words *words = &server->talk->words;
+    return index < words->address_count ? words->addresses[index].address : NULL;
+}
+
 int gt_listen(gt_server *server, const char *text)
 {
     if (text)

@@ -84,6 +84,16 @@ int gt_set(gt_server *server, const char *name, const char *value)
     return status == GT_DONE ? given_note(&server->given, name, value, &server->error) : status;
 }
 
+int gt_given_at(const gt_server *server, size_t index, const char **name, const char **value)
+{
+    struct given_setting at;
+    if (!given_at(&server->given, server->talk, index, &at))
+        return 0;
+    *name = at.name;
+    *value = at.value;
+    return 1;
+}
+
 void gt_on_message(gt_server *server, gt_message_fn *heard, void *context)
 {
     server->callback.heard = heard;

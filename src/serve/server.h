@@ -7,7 +7,7 @@
 #include "base/peer.h"
 #include "base/reason.h"
 #include "reply/reply.h"
-#include "reply/script.h"
+#include "reply/script_bounds.h"
 #include "serve/crew.h"
 #include "serve/draft.h"
 #include "serve/goal.h"
