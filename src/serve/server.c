@@ -158,6 +158,7 @@ void gt_free(gt_server **handle)
     sources_destroy(&server->limits.sources);
     settings_clear(&server->settings);
     given_free(&server->given);
+    given_free(&server->lasting);
     while (!list_empty(&server->origins))
         origin_free(list_item(server->origins.next, struct origin, link));
     talk_release(&server->talk);
