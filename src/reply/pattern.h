@@ -1,5 +1,6 @@
-/* pattern.h: patterns of talk files: PCRE2 (https://www.pcre.org/current/doc/html/pcre2pattern.html),
- * with bounds on the time that a message can make them take.
+/* pattern.h: patterns of talk files: PCRE2
+ * (https://www.pcre.org/current/doc/html/pcre2pattern.html), with bounds on the time that a message
+ * can make them take.
  *
  * A pattern sees the first match_bytes of a subject, byte by byte; one that starts with (*UTF) sees
  * characters, and bytes that are no UTF-8 match nothing in it. Where a subject was cut, $ does not
