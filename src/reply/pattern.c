@@ -172,6 +172,7 @@ int pattern_compile(struct slice text, struct pattern **pattern, struct error *e
         return error_set(error, GT_FAILED, "no memory for a pattern");
     if (text.size > 0)
         memcpy(made->text, text.data, text.size);
+    made->text_size = text.size;
     int status = compile_both(made, slice_of(made->text, text.size), error);
     if (status != GT_DONE)
         pattern_destroy(&made);
@@ -231,6 +232,11 @@ enum pattern_result pattern_match(struct matcher *matcher, struct pattern *patte
 }
 
 /* ---- captures ---- */
+
+struct slice pattern_text(const struct pattern *pattern)
+{
+    return slice_of(pattern->text, pattern->text_size);
+}
 
 unsigned pattern_groups(const struct pattern *pattern)
 {

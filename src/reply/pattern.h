@@ -56,6 +56,9 @@ struct subject subject_of(const struct matcher *matcher, struct slice bytes);
 enum pattern_result pattern_match(struct matcher *matcher, struct pattern *pattern,
                                   struct subject *subject);
 
+/* As it was written. */
+struct slice pattern_text(const struct pattern *pattern);
+
 /* How many groups a pattern has, beside the whole match, which is number 0. */
 unsigned pattern_groups(const struct pattern *pattern);
 

@@ -32,6 +32,7 @@ struct pattern {
     bool one_start;  /* it can match at the subject's start only */
     bool straight;   /* neither repeats nor groups nor references: each start is one way */
     unsigned group_count;
+    size_t text_size;
     uint8_t text[]; /* careful's items are parts of it */
 };
 
