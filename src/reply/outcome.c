@@ -106,17 +106,22 @@ struct outcome_rule *outcome_rule(struct outcome *outcome, unsigned load, unsign
     return rule;
 }
 
-bool outcome_rule_match(struct outcome_rule *rule)
+uint64_t outcome_rule_match(struct outcome_rule *rule)
 {
     if (!rule)
-        return true;
+        return 1;
     uint_fast64_t matched = atomic_load_explicit(&rule->matched, memory_order_relaxed);
     do {
         if (rule->times > 0 && matched >= rule->times)
-            return false;
+            return 0;
     } while (!atomic_compare_exchange_weak_explicit(&rule->matched, &matched, matched + 1,
                                                     memory_order_relaxed, memory_order_relaxed));
-    return true;
+    return matched + 1;
+}
+
+void outcome_rule_take_back(struct outcome_rule *rule)
+{
+    atomic_fetch_sub_explicit(&rule->matched, 1, memory_order_relaxed);
 }
 
 /* ---- conversations ---- */

@@ -72,8 +72,11 @@ struct outcome_rule {
 struct outcome_rule *outcome_rule(struct outcome *outcome, unsigned load, unsigned number,
                                   struct slice pattern, uint64_t required, uint64_t times);
 
-/* Whether the rule may match (once more); if so, the match is counted. rule may be NULL: it may. */
-bool outcome_rule_match(struct outcome_rule *rule);
+/* The rule matches once more: how often it has, with this one; 0: it may not any more.
+ * rule may be NULL: it may. */
+uint64_t outcome_rule_match(struct outcome_rule *rule);
+/* It did not match after all. */
+void outcome_rule_take_back(struct outcome_rule *rule);
 
 /* A message came that no rule matches: told; a failure where the file in use is strict. */
 void outcome_unmatched(struct outcome *outcome, const struct message *message);
