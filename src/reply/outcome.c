@@ -39,13 +39,16 @@ void outcome_destroy(struct outcome **handle)
     free(outcome);
 }
 
+/* The lock is not needed to read the name: only who calls this writes it. */
 int outcome_use(struct outcome *outcome, unsigned load, const char *file, bool strict)
 {
-    char *copy = strdup(file);
+    bool same = outcome->file && strcmp(outcome->file, file) == 0;
+    char *copy = same ? outcome->file : strdup(file);
     if (!copy)
         return GT_FAILED;
     outcome_lock(outcome);
-    free(outcome->file);
+    if (!same)
+        free(outcome->file);
     outcome->file = copy;
     outcome->load = load;
     outcome_unlock(outcome);
@@ -106,17 +109,22 @@ struct outcome_rule *outcome_rule(struct outcome *outcome, unsigned load, unsign
     return rule;
 }
 
-bool outcome_rule_match(struct outcome_rule *rule)
+uint64_t outcome_rule_match(struct outcome_rule *rule)
 {
     if (!rule)
-        return true;
+        return 1;
     uint_fast64_t matched = atomic_load_explicit(&rule->matched, memory_order_relaxed);
     do {
         if (rule->times > 0 && matched >= rule->times)
-            return false;
+            return 0;
     } while (!atomic_compare_exchange_weak_explicit(&rule->matched, &matched, matched + 1,
                                                     memory_order_relaxed, memory_order_relaxed));
-    return true;
+    return matched + 1;
+}
+
+void outcome_rule_take_back(struct outcome_rule *rule)
+{
+    atomic_fetch_sub_explicit(&rule->matched, 1, memory_order_relaxed);
 }
 
 /* ---- conversations ---- */

@@ -48,9 +48,10 @@ struct outcome *outcome_create(const struct outcome_host *host);
 void outcome_destroy(struct outcome **outcome);
 
 /* The talk file in use from now on: its name as it is shown, and whether a message that no rule
- * matches is a failure. load: which loading it is, counted from 1 by whoever loads; rules of others
+ * matches is a failure. load: which loading it is, as whoever loads counts them; rules of others
  * are not asked for `required`. Called when a file has proven right: at the start, and after each
- * reload. GT_DONE, or GT_FAILED when memory is out (and all stays as it was). */
+ * reload. GT_DONE, or GT_FAILED when memory is out (and all stays as it was); never where the name
+ * is the one it was. */
 int outcome_use(struct outcome *outcome, unsigned load, const char *file, bool strict);
 
 /* ---- rules ---- */
@@ -72,8 +73,11 @@ struct outcome_rule {
 struct outcome_rule *outcome_rule(struct outcome *outcome, unsigned load, unsigned number,
                                   struct slice pattern, uint64_t required, uint64_t times);
 
-/* Whether the rule may match (once more); if so, the match is counted. rule may be NULL: it may. */
-bool outcome_rule_match(struct outcome_rule *rule);
+/* The rule matches once more: how often it has, with this one; 0: it may not any more.
+ * rule may be NULL: it may. */
+uint64_t outcome_rule_match(struct outcome_rule *rule);
+/* It did not match after all. */
+void outcome_rule_take_back(struct outcome_rule *rule);
 
 /* A message came that no rule matches: told; a failure where the file in use is strict. */
 void outcome_unmatched(struct outcome *outcome, const struct message *message);

@@ -11,6 +11,7 @@
 #include "reply/talk.h"
 
 #include "base/escape.h"
+#include "reply/rules.h"
 #include "reply/talk_environment.h"
 #include "reply/talk_words.h"
 
@@ -52,6 +53,7 @@ static int run(struct talk_instance *instance, struct talk_words *words, struct 
 
 static void close_instance(struct talk_instance *instance)
 {
+    rules_destroy(&instance->rules);
     script_destroy(&instance->script);
 }
 
@@ -187,10 +189,12 @@ static int prepare_instance(struct talk *talk, unsigned worker, const struct rep
     struct talk_words words = {0};
     const char *differs;
     int status = open_instance(instance, host->bounds, &words, error);
+    talk->instance_count++;
     if (status == GT_DONE && !talk_words_equal(&talk->words, &words, &differs))
         status = refuse_whim(talk, differs, error);
     talk_words_free(&words);
-    talk->instance_count++;
+    if (status == GT_DONE && instance->rules)
+        status = rules_prepare(instance->rules, host, worker, talk->load, error);
     return status;
 }
 

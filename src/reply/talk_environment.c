@@ -11,6 +11,7 @@
 #include "reply/talk_environment.h"
 
 #include "reply/log_function.h"
+#include "reply/rules.h"
 #include "reply/talk_words.h"
 
 #include <goodtalk.h>
@@ -54,7 +55,8 @@ static int call_reply(lua_State *lua)
                    lua_gettop(lua) > 1 ? "more" : talk_push_met(lua, 1));
     struct talk_instance *instance = talk_instance_of(lua);
     struct talk_words *words = begin_kind(lua, instance, TALK_OF_RULES);
-    words->rule_count = lua_rawlen(lua, 1);
+    rules_read(lua, 1, &instance->rules);
+    words->rule_count = rules_count(instance->rules);
     return 0;
 }
 

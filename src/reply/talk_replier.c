@@ -1,4 +1,5 @@
 /* talk_replier.c: a talk file replies, by its rules. */
+#include "reply/rules.h"
 #include "reply/talk.h"
 
 #include <stdlib.h>
@@ -16,9 +17,9 @@ static struct talk *talk_of(struct replier *replier)
 static enum reply_when talk_answer(struct replier *replier, const struct message *message,
                                    struct gt_turn *turn, struct reply *reply)
 {
-    (void)turn, (void)reply;
-    (void)talk_instance_at(talk_of(replier), message->worker);
-    return REPLY_NONE;
+    (void)turn;
+    struct talk_instance *instance = talk_instance_at(talk_of(replier), message->worker);
+    return instance->rules ? rules_answer(instance->rules, message, reply) : REPLY_NONE;
 }
 
 static int talk_replier_prepare(struct replier *replier, const struct reply_host *host,

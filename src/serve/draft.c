@@ -9,6 +9,7 @@
 #include <goodtalk.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* ---- what was given ---- */
 
@@ -61,6 +62,44 @@ void given_free(struct given_settings *given)
         free_entry(&given->entries[i]);
     free(given->entries);
     *given = (struct given_settings){0};
+}
+
+int given_note_talk(struct given_settings *given, const struct talk_settings *settings,
+                    struct error *error)
+{
+    int status = GT_DONE;
+    for (size_t i = 0; status == GT_DONE && i < settings->count; i++)
+        status = given_note(given, settings->entries[i].name, settings->entries[i].value, error);
+    return status;
+}
+
+const struct given_setting *given_find(const struct given_settings *given, const char *name)
+{
+    for (size_t i = 0; i < given->count; i++)
+        if (strcmp(given->entries[i].name, name) == 0)
+            return &given->entries[i];
+    return NULL;
+}
+
+bool given_at(const struct given_settings *given, const struct talk *talk, size_t index,
+              struct given_setting *at)
+{
+    for (size_t i = 0; i < given->count; i++) {
+        if (index-- == 0) {
+            *at = given->entries[i];
+            return true;
+        }
+        if (!talk || strcmp(given->entries[i].name, "talk") != 0)
+            continue;
+        const struct talk_settings *settings = &talk->words.settings;
+        if (index < settings->count) {
+            *at = (struct given_setting){settings->entries[index].name,
+                                         settings->entries[index].value};
+            return true;
+        }
+        index -= settings->count;
+    }
+    return false;
 }
 
 /* ---- a talk file's ---- */
@@ -139,22 +178,31 @@ static int set_scope(struct settings *draft, const struct talk *talk, enum gt_sc
     return status;
 }
 
-static int add_talk(struct settings *draft, struct talk *talk, const struct talk *lasting,
+static int add_lasting(struct settings *draft, const struct given_settings *lasting,
+                       struct error *error)
+{
+    int status = GT_DONE;
+    for (size_t i = 0; status == GT_DONE && i < lasting->count; i++)
+        status = settings_set(draft, lasting->entries[i].name, lasting->entries[i].value, error);
+    return status;
+}
+
+static int add_talk(struct settings *draft, struct talk *talk, const struct given_settings *lasting,
                     struct error *error)
 {
     draft->talk = talk;
     if (talk->words.kind != TALK_OF_SETTINGS)
         draft->reply_source = REPLY_FROM_TALK;
     int status = set_scope(draft, talk, GT_SCOPE_LISTENER, error);
-    if (status == GT_DONE)
-        status = set_scope(draft, lasting ? lasting : talk, GT_SCOPE_SERVER, error);
-    return status;
+    if (status == GT_DONE && !lasting)
+        status = set_scope(draft, talk, GT_SCOPE_SERVER, error);
+    return status == GT_DONE && lasting ? add_lasting(draft, lasting, error) : status;
 }
 
 /* ---- all of it ---- */
 
 static int add_given(struct settings *draft, const struct given_setting *entry, struct talk *talk,
-                     const struct talk *lasting, struct error *error)
+                     const struct given_settings *lasting, struct error *error)
 {
     int status = settings_set(draft, entry->name, entry->value, error);
     if (status == GT_DONE && talk && strcmp(entry->name, "talk") == 0)
@@ -164,7 +212,7 @@ static int add_given(struct settings *draft, const struct given_setting *entry, 
 }
 
 int draft_compose(struct settings *draft, const struct given_settings *given, struct talk *talk,
-                  const struct talk *lasting, struct error *error)
+                  const struct given_settings *lasting, struct error *error)
 {
     int status = settings_init(draft, error);
     if (status != GT_DONE)
@@ -191,4 +239,26 @@ void draft_bounds(const struct settings *draft, struct script_bounds *bounds)
                                      .call_bytes = (size_t)draft->max_script_allocation,
                                      .state_bytes = (size_t)draft->max_script_memory,
                                      .trusted = draft->trust};
+}
+
+/* Datagrams hold no conversation. */
+static int check_converses(const struct settings *draft, int type, const char *name,
+                           struct error *error)
+{
+    bool converses =
+        draft->reply_source == REPLY_FROM_TALK && draft->talk->words.kind == TALK_OF_CONVERSATION;
+    if (!converses || type != SOCK_DGRAM)
+        return GT_DONE;
+    return error_set(error, GT_WRONG,
+                     "%s: %s has a conversation, which datagrams do not hold; beside it they need "
+                     "a reply of their own: listen = { { \"%s\", echo = true } }",
+                     name, draft->talk->name, name);
+}
+
+struct settings *draft_seal(const struct settings *draft, int type, const char *name,
+                            struct error *error)
+{
+    if (check_converses(draft, type, name, error) != GT_DONE)
+        return NULL;
+    return settings_seal(draft, type == SOCK_STREAM ? FRAMING_STREAM : FRAMING_PACKETS, error);
 }

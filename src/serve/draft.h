@@ -32,22 +32,38 @@ int given_note(struct given_settings *given, const char *name, const char *value
 int given_copy(struct given_settings *to, const struct given_settings *from, struct error *error);
 void given_free(struct given_settings *given);
 
+/* Note those that a talk file has. */
+int given_note_talk(struct given_settings *given, const struct talk_settings *settings,
+                    struct error *error);
+
+/* The one of this name, or NULL. */
+const struct given_setting *given_find(const struct given_settings *given, const char *name);
+
+/* The one at index, with the talk's settings in the place of "talk": false after the last. */
+bool given_at(const struct given_settings *given, const struct talk *talk, size_t index,
+              struct given_setting *at);
+
 /* How a listener came to be: what it takes to compose its settings anew. */
 struct origin {
     struct list link; /* in the server's list */
     struct given_settings given;
     char *address;
-    bool listed; /* in the talk file, perhaps with settings of its own */
+    bool listed;               /* in the talk file */
+    struct given_settings own; /* there, as it was when it was last loaded */
 };
 
 /* Take it out of its list. */
 void origin_free(struct origin *origin);
 
-/* A draft of what was given; talk, which it may use as long as the draft is, or NULL. lasting: the
- * talk whose settings of server scope count instead of talk's, or NULL: the same. GT_DONE, or the
- * reason, and there is no draft. */
+/* A draft of what was given; talk, which it may use as long as the draft is, or NULL. lasting: what
+ * counts instead of talk's settings of server scope; NULL: they do. GT_DONE, or the reason, and
+ * there is no draft. */
 int draft_compose(struct settings *draft, const struct given_settings *given, struct talk *talk,
-                  const struct talk *lasting, struct error *error);
+                  const struct given_settings *lasting, struct error *error);
+
+/* Sealed, for a socket of this type (SOCK_STREAM and so on) and name; NULL with the reason. */
+struct settings *draft_seal(const struct settings *draft, int type, const char *name,
+                            struct error *error);
 
 /* Read a talk file, within the bounds that the draft has for scripts: *talk gets a reference. */
 int draft_read_talk(const struct settings *draft, const char *path, struct talk **talk,

@@ -1,7 +1,6 @@
 /* host.c: see host.h. */
 #include "serve/host.h"
 
-#include "reply/script.h"
 #include "serve/server.h"
 
 #include <stdio.h>

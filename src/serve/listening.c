@@ -27,35 +27,13 @@ struct opening {
 
 /* ---- listeners ---- */
 
-/* Datagrams hold no conversation. */
-static int check_converses(struct opening *opening, const struct listening_socket *socket)
-{
-    const struct settings *draft = opening->draft;
-    bool converses =
-        draft->reply_source == REPLY_FROM_TALK && draft->talk->words.kind == TALK_OF_CONVERSATION;
-    if (!converses || socket->type != SOCK_DGRAM)
-        return GT_DONE;
-    return error_set(
-        &opening->server->error, GT_WRONG,
-        "%s: datagrams hold no conversation as %s has one; beside it they need a reply "
-        "of their own: listen = { { \"%s\", echo = true } }",
-        socket->name, draft->talk->name, socket->name);
-}
-
-/* Sockets of datagrams and packets have a framing of their own. */
-static struct settings *seal_for(struct opening *opening, const struct listening_socket *socket)
-{
-    if (socket->type == SOCK_STREAM)
-        return settings_keep(opening->sealed);
-    return settings_seal(opening->draft, FRAMING_PACKETS, &opening->server->error);
-}
-
 static int add_listener(struct opening *opening, const struct listening_socket *socket)
 {
     gt_server *server = opening->server;
-    if (check_converses(opening, socket) != GT_DONE)
-        return server->error.status;
-    struct settings *sealed = seal_for(opening, socket);
+    struct settings *sealed =
+        socket->type == SOCK_STREAM
+            ? settings_keep(opening->sealed)
+            : draft_seal(opening->draft, socket->type, socket->name, &server->error);
     if (!sealed)
         return server->error.status;
     struct listener *listener = listener_create(socket, sealed);
@@ -170,6 +148,8 @@ static int add_origin(gt_server *server, const struct talk_address *entry, const
     if (!origin->address)
         return error_set(&server->error, GT_FAILED, "memory is out");
     *added = origin;
+    if (entry && given_note_talk(&origin->own, &entry->settings, &server->error) != GT_DONE)
+        return server->error.status;
     return given_copy(&origin->given, &server->given, &server->error);
 }
 
@@ -206,6 +186,14 @@ static int listen_on_all_listed(gt_server *server)
     return status;
 }
 
+const char *gt_listed_at(const gt_server *server, size_t index)
+{
+    if (!server->talk || server->talk->words.listen_line == 0)
+        return index == 0 ? DEFAULT_ADDRESS : NULL;
+    const struct talk_words *words = &server->talk->words;
+    return index < words->address_count ? words->addresses[index].address : NULL;
+}
+
 int gt_listen(gt_server *server, const char *text)
 {
     if (text)
@@ -231,6 +219,7 @@ void origin_free(struct origin *origin)
 {
     list_remove(&origin->link);
     given_free(&origin->given);
+    given_free(&origin->own);
     free(origin->address);
     free(origin);
 }

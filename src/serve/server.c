@@ -85,6 +85,16 @@ int gt_set(gt_server *server, const char *name, const char *value)
     return status == GT_DONE ? given_note(&server->given, name, value, &server->error) : status;
 }
 
+int gt_given_at(const gt_server *server, size_t index, const char **name, const char **value)
+{
+    struct given_setting at;
+    if (!given_at(&server->given, server->talk, index, &at))
+        return 0;
+    *name = at.name;
+    *value = at.value;
+    return 1;
+}
+
 void gt_on_message(gt_server *server, gt_message_fn *heard, void *context)
 {
     server->callback.heard = heard;
@@ -143,17 +153,18 @@ void gt_free(gt_server **handle)
     while (!list_empty(&server->listeners))
         listener_free(list_item(server->listeners.next, struct listener, link));
     crew_free(server);
-    struct outcome *outcome = atomic_exchange(&server->outcome, NULL);
-    outcome_destroy(&outcome);
     struct engine *engine = atomic_exchange(&server->engine, NULL);
     if (engine)
         engine_destroy(&engine);
     sources_destroy(&server->limits.sources);
     settings_clear(&server->settings);
     given_free(&server->given);
+    given_free(&server->lasting);
     while (!list_empty(&server->origins))
         origin_free(list_item(server->origins.next, struct origin, link));
     talk_release(&server->talk);
+    struct outcome *outcome = atomic_exchange(&server->outcome, NULL);
+    outcome_destroy(&outcome);
     tell_close(server);
     free(server);
 }

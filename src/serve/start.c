@@ -11,6 +11,7 @@
 #include "serve/budget.h"
 #include "serve/engine_choice.h"
 #include "serve/host.h"
+#include "serve/reload.h"
 #include "serve/server.h"
 #include "serve/sources.h"
 #include "serve/verdict.h"
@@ -186,9 +187,11 @@ int server_start(gt_server *server, struct engine *engine)
         return server->error.status;
     server->begun = true;
     take_goal(server);
-    atomic_store(&server->reloadable, server->settings.log != NULL);
+    atomic_store(&server->reloadable, server->settings.log || server->talk);
     struct budget budget;
-    int status = open_crew(server, engine, simulated, &budget);
+    int status = reload_open(server);
+    if (status == GT_DONE)
+        status = open_crew(server, engine, simulated, &budget);
     server->failed = status != GT_DONE;
     if (status != GT_DONE)
         return status;

@@ -43,6 +43,13 @@ static void tell_news(void *owner, const struct outcome_news *news)
 
 /* ---- the beginning ---- */
 
+int verdict_use(gt_server *server)
+{
+    const struct talk *talk = server->talk;
+    return outcome_use(atomic_load(&server->outcome), talk->load, talk->name,
+                       server->settings.strict);
+}
+
 int verdict_open(gt_server *server)
 {
     const struct settings *settings = &server->settings;
@@ -55,10 +62,8 @@ int verdict_open(gt_server *server)
         whole_file_check(settings->report, report_name, &server->error) != GT_DONE)
         return GT_FAILED;
     struct outcome_host host = {server, tell_news};
-    struct outcome *outcome = outcome_create(&host);
-    atomic_store(&server->outcome, outcome);
-    const struct talk *talk = server->talk;
-    if (!outcome || outcome_use(outcome, talk->load, talk->name, settings->strict) != GT_DONE)
+    atomic_store(&server->outcome, outcome_create(&host));
+    if (!atomic_load(&server->outcome) || verdict_use(server) != GT_DONE)
         return error_set(&server->error, GT_FAILED, "out of memory");
     return GT_DONE;
 }

@@ -8,6 +8,10 @@
  * something, and see that the report can be written: GT_DONE, or the reason. */
 int verdict_open(gt_server *server);
 
+/* The server's talk is another one: its rules are asked for what they require. The first time
+ * GT_FAILED when memory is out. */
+int verdict_use(gt_server *server);
+
 /* Whether a run that has an end (a count or a timeout) went otherwise than its talk file expects.
  */
 bool verdict_unmet(const gt_server *server);
