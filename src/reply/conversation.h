@@ -9,8 +9,8 @@
  *     begin -> resumed, waits, resumed, waits ... -> over
  *
  * It is over when its function has returned, when an expect was not met, when its script failed, or
- * when there is nobody left to talk to: then nothing of it runs any more but its to-be-closed
- * variables. The object `peer` may outlive it, in `shared` for instance, and knows that it is over.
+ * when there is nobody left to talk to: then nothing of it runs any more. The object `peer` may
+ * outlive it, in `shared` for instance, and knows that it is over.
  *
  * Everything belongs to the thread of the script. */
 #ifndef REPLY_CONVERSATION_H
@@ -19,8 +19,6 @@
 #include "base/error.h"
 #include "base/turn.h"
 #include "reply/script.h"
-
-#include <goodtalk.h>
 
 struct conversation;
 struct outcome;
@@ -37,7 +35,7 @@ enum conversation_line {
  * None of these resumes anybody. */
 struct conversation_host {
     /* How it is; *why: where it is not open and the peer has not simply ended its stream, in a word
-     * ("timeout", "stopping", "malformed"). */
+     * ("timeout", "stopping", "malformed"); else NULL. */
     enum conversation_line (*line)(const struct conversation *conversation, const char **why);
     int64_t (*now_ns)(const struct conversation *conversation);
     /* Whether more may be said without waiting. */
@@ -51,13 +49,11 @@ struct conversation_host {
     /* Close when what was said has left: politely, or with a reset. The line is LINE_CLOSING from
      * then on. */
     void (*close)(struct conversation *conversation, bool reset);
-    /* Tell a line about the peer, where there is no outcome; escaped. */
-    void (*tell)(struct conversation *conversation, enum gt_level level, const char *text);
 };
 
 /* What it waits for. */
 enum conversation_need {
-    NEEDS_START,   /* nothing: it has not run yet */
+    NEEDS_START,   /* it has not run yet */
     NEEDS_MESSAGE, /* until until_ns */
     NEEDS_ROOM,
     NEEDS_TIME,   /* until_ns */
@@ -68,54 +64,62 @@ enum conversation_need {
 enum conversation_end {
     CONVERSATION_GOES_ON,
     CONVERSATION_RETURNED,
-    CONVERSATION_UNMET,    /* an expect */
-    CONVERSATION_FAILED,   /* its script */
+    CONVERSATION_UNMET,    /* an expect was not met */
+    CONVERSATION_FAILED,   /* its script failed */
     CONVERSATION_CUT_SHORT /* the peer went, or the server stops, in the middle */
-};
-
-struct conversation {
-    /* The owner's, before it begins. */
-    const struct conversation_host *host;
-    const struct peer *peer;
-    const char *listener;
-    bool proven; /* the peer has said something: an expect that hears nothing is a failure */
-
-    /* For the owner to look at. */
-    uint8_t need;     /* enum conversation_need */
-    uint8_t end;      /* enum conversation_end */
-    bool timed;       /* until_ns was asked for by the script */
-    int64_t until_ns; /* NEVER_NS: for ever */
-
-    /* Its own. */
-    struct script *script;
-    struct outcome *outcome;       /* NULL: nobody asks */
-    lua_State *lua;                /* the coroutine; NULL before it begins and once it is over */
-    struct conversation **handle;  /* what its peer object holds */
-    const struct message *message; /* what has come, during a resume */
-    uint64_t number;               /* the outcome's */
-    int64_t began_ns;
-    int reference;    /* of the peer object, which has the coroutine, in the registry */
-    uint8_t patience; /* how often it may still wait although its line closes */
-    bool closed;      /* by the script */
 };
 
 #define NEVER_NS INT64_MAX
 
-/* Make the coroutine, of the function with this registry reference; it does not run yet. The host,
- * peer and listener are there. GT_DONE; GT_FAILED: memory is out, and there is nothing to end. */
-int conversation_begin(struct conversation *conversation, struct script *script, int function,
-                       struct outcome *outcome);
+struct conversation {
+    /* The owner's, from before it begins. */
+    const struct conversation_host *host;
+    const struct peer *peer;
+    const char *listener;
+    bool answered; /* the peer has sent something: else nobody was there who could have failed */
 
-/* What it waits for is there, or its line is no longer open, or its time has passed: let it run
- * until it waits again, or is over. message: what was taken for it, valid during the call; NULL:
- * none was. */
+    /* For the owner to look at. */
+    uint8_t need;     /* enum conversation_need */
+    uint8_t end;      /* enum conversation_end */
+    bool timed;       /* the script has said how long it waits for the message */
+    int64_t until_ns; /* or NEVER_NS */
+
+    /* Its own. */
+    bool closed;      /* by the script */
+    uint8_t patience; /* how often it may still ask for something though its line closes */
+    int reference;    /* of the peer object, which has the coroutine, in the registry */
+    struct script *script;
+    struct outcome *outcome;
+    lua_State *lua;                /* the coroutine; NULL once nothing may wait in it */
+    struct conversation **handle;  /* what its peer object holds */
+    const struct message *message; /* that has come, until it is heard */
+    uint64_t number;               /* the outcome's */
+    int64_t began_ns;
+};
+
+/* What a conversation is made of: the script, the function that talk was given (its registry
+ * reference), who is told what comes of it, and how much of a message patterns see. All outlive it.
+ */
+struct conversation_terms {
+    struct script *script;
+    int function;
+    struct outcome *outcome;
+    size_t match_bytes;
+};
+
+/* Make the coroutine; it does not run yet. What is the owner's is there. GT_DONE; GT_FAILED: memory
+ * is out, and there is nothing to release. */
+int conversation_begin(struct conversation *conversation, const struct conversation_terms *terms);
+
+/* Let it run until it waits again, or is over: what it waits for is there. message: what was taken
+ * for it, valid during the call; NULL: none was. */
 void conversation_resume(struct conversation *conversation, const struct message *message);
 
 /* Whether it can be resumed now though no message has come. */
 bool conversation_due(const struct conversation *conversation);
 
-/* The connection is no more: let a script that hears learn it (say_it), then end it, and forget the
- * connection. Where it is over already, only the last. */
-void conversation_release(struct conversation *conversation, bool say_it);
+/* The connection is no more (LINE_GONE): let a script that hears learn it, where there is time for
+ * that, and end it. Does nothing to one that is over. */
+void conversation_release(struct conversation *conversation, bool learns_it);
 
 #endif
