@@ -13,6 +13,8 @@
 struct conversation;
 struct effects;
 struct engine;
+struct outcome;
+struct script_bounds;
 
 /* What a replier says to a message. */
 struct reply {
@@ -38,6 +40,10 @@ struct reply_host {
     void *owner;
     unsigned workers; /* message->worker is less */
     uint64_t seed;    /* of what is left to chance; the same again with --seed */
+    const struct script_bounds *bounds; /* of each worker's script */
+    size_t match_bytes;                 /* of a message that patterns see */
+    bool strict;                        /* a message that no rule matches is a failure */
+    struct outcome *outcome;            /* what becomes of expectations; of all workers */
     /* The engine of a worker, on that worker's thread. */
     struct engine *(*engine)(void *owner, unsigned worker);
     /* Tell as an event, where it is wanted: about a peer and listener, either may be NULL; text is

@@ -66,6 +66,15 @@ struct settings {
     int64_t segment_size; /* bytes */
     int64_t record_size;  /* bytes; 0: no bound */
     int64_t spin_ns;      /* 0 or less: not at all */
+    char *talk_file;
+    bool strict;
+    char *report;
+    int64_t seed;        /* -1: none was given */
+    int64_t match_bytes; /* of a message, that patterns see */
+    int64_t max_script_steps;
+    int64_t max_script_memory;     /* bytes, of a worker */
+    int64_t max_script_allocation; /* bytes, of a call or resume */
+    bool trust;                    /* scripts may do what this process may */
 
     /* What sealing makes of it: replies and greeting have around them what the framing asks for. */
     struct framing framing;

@@ -16,7 +16,7 @@
 
 #define FILE_BYTES_MAX ((size_t)1 << 30)
 
-#define TEXT_COUNT 10
+#define TEXT_COUNT 12
 
 /* The strings that a set owns. */
 static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
@@ -31,6 +31,8 @@ static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
     texts[7] = &settings->engine;
     texts[8] = &settings->log;
     texts[9] = &settings->record;
+    texts[10] = &settings->talk_file;
+    texts[11] = &settings->report;
 }
 
 static int no_memory(struct error *error)
