@@ -81,6 +81,7 @@ struct conversation {
     /* For the owner to look at. */
     uint8_t need;     /* enum conversation_need */
     uint8_t end;      /* enum conversation_end */
+    bool deserted;    /* the script has learned that the peer has gone */
     bool timed;       /* the script has said how long it waits for the message */
     int64_t until_ns; /* or NEVER_NS */
 

@@ -9,6 +9,7 @@
 #include "reply/message_object.h"
 #include "reply/outcome.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- how long ---- */
@@ -56,11 +57,13 @@ static int wait_for_message(lua_State *lua, struct conversation *conversation, i
     return conversation_wait(lua, conversation, NEEDS_MESSAGE, until_ns, after);
 }
 
-/* What has come: once. */
+/* What has come: once. NULL: nothing has. */
 static const struct message *take_message(struct conversation *conversation)
 {
     const struct message *message = conversation->message;
+    enum conversation_line line = conversation_line(conversation, NULL);
     conversation->message = NULL;
+    conversation->deserted |= !message && (line == LINE_FINISHED || line == LINE_GONE);
     return message;
 }
 
@@ -156,10 +159,12 @@ static int fail(lua_State *lua, struct conversation *conversation, const struct 
 
 static void tell_limit(lua_State *lua, const struct conversation *conversation)
 {
-    char place[128];
-    outcome_log(conversation->outcome, where(lua, place, sizeof place),
-                slice_of_text("peer:expect: the pattern takes too long on this message; it counts "
-                              "as not met"));
+    char place[128], line[256];
+    const char *at = where(lua, place, sizeof place);
+    snprintf(line, sizeof line,
+             "%s: peer:expect: the pattern takes too long on this message; it counts as not met",
+             at ? at : "talk");
+    outcome_log(conversation->outcome, line);
 }
 
 /* Push what the pattern has captured, or where it captures nothing the whole match. */
