@@ -38,7 +38,7 @@ static int say_or_wait(lua_State *lua, int status, lua_KContext context)
     (void)status;
     (void)context;
     struct conversation *conversation = conversation_given(lua);
-    bool own = conversation && conversation->lua == lua;
+    bool own = conversation && conversation->lua == lua && lua_isyieldable(lua);
     bool gone = !conversation || conversation_line(conversation, NULL) == LINE_GONE;
     if (gone && own)
         return conversation_stop(lua, conversation, CONVERSATION_CUT_SHORT);

@@ -24,6 +24,8 @@ struct conversation *conversation_own(lua_State *lua, const char *what)
         luaL_error(lua, "%s: that conversation is over", what);
     else if (conversation->lua != lua)
         luaL_error(lua, "%s: only in the conversation's own coroutine", what);
+    else if (!lua_isyieldable(lua))
+        luaL_error(lua, "%s: not within a function that table.sort or string.gsub calls", what);
     return conversation;
 }
 

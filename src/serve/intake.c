@@ -213,6 +213,8 @@ void intake_take(struct connection *connection, struct slice received, enum fram
         return;
     if (event == FRAME_BYTES && connection->end_of_stream)
         event = FRAME_END;
+    if (connection->end_of_stream && !connection->heard && connection->input.size == 0)
+        connection->finished = true; /* it has left without a word, and needs no place for that */
     if (take_joined(connection, received, event) < 0)
         connection_doom(connection, REASON_NO_MEMORY);
     bool waits = connection->input.size > 0 || connection->end_of_stream;

@@ -132,6 +132,26 @@ void talk_finish(struct talk_side *side)
     bytes_free(&side->news);
 }
 
+void talk_stop(struct talk_side *side)
+{
+    gt_stop(side->world.server);
+    talk_finish(side);
+    assert_int_equal(side->world.status, GT_DONE);
+}
+
+struct sim_client *talk_come(struct talk_side *side)
+{
+    struct sim_client *client = sim_connect(side->world.engine, side->world.listener);
+    sim_server_run(&side->world, 10 * MS);
+    return client;
+}
+
+void talk_say(struct talk_side *side, struct sim_client *client, const char *text)
+{
+    sim_client_says(client, text);
+    sim_server_run(&side->world, 10 * MS);
+}
+
 bool talk_told(const struct talk_side *side, const char *text)
 {
     struct slice news = bytes_slice(&side->news);

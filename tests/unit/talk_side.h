@@ -21,6 +21,13 @@ void talk_start(struct talk_side *side, const char *source, const char *const *s
 /* As sim_server_finish; frees everything. */
 void talk_finish(struct talk_side *side);
 
+/* Told to stop, it ends well. */
+void talk_stop(struct talk_side *side);
+
+/* A client that connects, or says something, and has a moment to be served. */
+struct sim_client *talk_come(struct talk_side *side);
+void talk_say(struct talk_side *side, struct sim_client *client, const char *text);
+
 /* Whether a line that the outcome told has this text in it. */
 bool talk_told(const struct talk_side *side, const char *text);
 
