@@ -44,11 +44,26 @@ static int check_start(gt_server *server)
     return GT_DONE;
 }
 
+/* Whether connections hold conversations: then the count is one of those. */
+static bool converses(gt_server *server)
+{
+    bool found = false;
+    struct list *listeners = &server->listeners;
+    for (struct list *link = listeners->next; link != listeners; link = link->next) {
+        const struct listener *listener = list_item(link, struct listener, link);
+        found |= !listener->post && listener->settings->replier->converses;
+    }
+    return found;
+}
+
+/* A conversation has a connection, and ends with it. */
 static void take_goal(gt_server *server)
 {
-    server->goal.messages = server->settings.count;
-    server->goal.connections = server->settings.connections;
-    server->one_shot = server->goal.messages == 1 && server->goal.connections == 0;
+    const struct settings *settings = &server->settings;
+    bool by_conversation = converses(server) && settings->connections == 0;
+    server->goal.messages = by_conversation ? 0 : settings->count;
+    server->goal.connections = by_conversation ? settings->count : settings->connections;
+    server->one_shot = settings->count == 1 && settings->connections == 0;
 }
 
 struct engine *server_need_engine(gt_server *server)
