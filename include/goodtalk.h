@@ -57,9 +57,10 @@ enum gt_status {
     GT_FAILED = 1, /* something failed: see gt_error */
     GT_WRONG = 2,  /* a setting or an address is wrong: see gt_error */
     GT_TIMED_OUT = 3, /* "timeout" passed before the count was reached */
-    GT_UNMET = 4,     /* a talk went otherwise than expected (not returned by this version) */
-    GT_STOPPED = 5,   /* gt_stop came before the count was reached, or came twice */
-    GT_RUNNING = 6    /* gt_step: not over yet (never returned by gt_run) */
+    GT_UNMET =
+        4, /* a run with a count or a timeout: talks went otherwise than their file expects */
+    GT_STOPPED = 5, /* gt_stop came before the count was reached, or came twice */
+    GT_RUNNING = 6  /* gt_step: not over yet (never returned by gt_run) */
 };
 
 /* ---- a server ----------------------------------------------------------------------------------
@@ -231,7 +232,14 @@ enum gt_event_kind {
     GT_EVENT_STOPPING,  /* draining has begun */
     GT_EVENT_FAILED,    /* the run is about to fail; text is the error */
     GT_EVENT_NOTE,      /* anything else worth a line */
-    GT_EVENT_COUNTERS /* asked for by gt_tell_counters; text sums them up, gt_counter_at has them */
+    GT_EVENT_COUNTERS,  /* asked for by gt_tell_counters; text sums them up, gt_counter_at has them
+                         */
+    GT_EVENT_UNMET,  /* something went otherwise than a talk file expects, for reason: "expect" was
+                        not met, a "script" failed, a message came that no rule matches while
+                        "strict", a rule was "required" to match more often (told at the end) */
+    GT_EVENT_OUTCOME /* the run has ended: text sums up what its talks came to. An error where
+                        gt_run returns GT_UNMET, and is gt_error then; a warning where all was not
+                        well but something else is returned; else a notice */
 };
 
 /* Something that happened; valid during the callback only. Strings that a peer can influence are
@@ -246,6 +254,8 @@ struct gt_event {
     const char *listener;              /* the listener's address, or NULL */
     const struct gt_counter *counters; /* GT_EVENT_COUNTERS: all of them */
     size_t counter_count;
+    const char *expected; /* GT_EVENT_UNMET: the pattern, or NULL */
+    const char *heard;    /* the message, "end of the stream" or "timeout"; or NULL */
 };
 
 /* Be told of events up to this level: GT_WARNING tells errors and warnings. Listening, being ready

@@ -113,6 +113,12 @@ int script_resume(struct script *script, lua_State *coroutine, int arguments, in
     return status;
 }
 
+void script_end(struct script *script, lua_State *coroutine)
+{
+    (void)script;
+    lua_resetthread(coroutine);
+}
+
 int script_protect(struct script *script, lua_CFunction function, void *context)
 {
     lua_pushcfunction(script->lua, function);

@@ -8,8 +8,10 @@
  *     pause             in a framing that takes pauses: silence, while we read
  *     idle-timeout      nothing unfinished, nothing due: since bytes last came or left, while we
  *                       read
+ *     a conversation    what its script waits for (talker.h)
  *     write-timeout     a send under way of which nothing is acknowledged */
 #include "serve/server.h"
+#include "serve/talker.h"
 
 #define NEVER INT64_MAX
 
@@ -70,7 +72,8 @@ static bool in_message(const struct connection *connection)
 static bool is_idle(const struct connection *connection)
 {
     return !connection->output && connection->input.size == 0 &&
-           !worker_of(connection)->intake_paused;
+           !worker_of(connection)->intake_paused &&
+           (!connection->talks || talker_idles(connection));
 }
 
 /* How often a send under way is looked at: an eighth of the timeout, from 10 ms to 1 s. The moments
@@ -100,6 +103,8 @@ static int64_t due_time(const struct connection *connection)
 static int64_t next_deadline(const struct connection *connection)
 {
     int64_t next = next_write_look(connection);
+    if (connection->talks)
+        next = earlier(next, talker_deadline(connection));
     if (connection->state != CONNECTION_OPEN)
         return next;
     if (connection->paid && paying_waits(connection))

@@ -5,6 +5,7 @@
 
 #include "serve/post.h"
 #include "serve/server.h"
+#include "serve/talker.h"
 
 #include <assert.h>
 
@@ -32,6 +33,7 @@ int worker_open(struct worker *worker, struct gt_server *server, struct engine *
     pool_init(&worker->parcels, sizeof(struct parcel));
     pool_init(&worker->stagings, sizeof(struct staging));
     pool_init(&worker->exchanges, sizeof(struct exchange));
+    pool_init(&worker->talkers, sizeof(struct talker));
     if (recorder) {
         worker->sequence = worker->published = worker->committed = recorder->recorded;
         recorder->changed = recorder_has_changed;
@@ -51,6 +53,7 @@ void worker_close(struct worker *worker)
     pool_free(&worker->parcels);
     pool_free(&worker->stagings);
     pool_free(&worker->exchanges);
+    pool_free(&worker->talkers);
     mailbox_close(&worker->mailbox);
 }
 
