@@ -55,6 +55,8 @@ static int refuse(struct slice text, int number, PCRE2_SIZE offset, struct error
     char near[32], words[160];
     if (number == PCRE2_ERROR_HEAP_FAILED || number == PCRE2_ERROR_NOMEMORY)
         return error_set(error, GT_FAILED, "no memory for a pattern");
+    if (number == PCRE2_ERROR_BACKSLASH_C_CALLER_DISABLED)
+        return error_set(error, GT_WRONG, "the pattern has \\C, which is not allowed here");
     pcre2_get_error_message(number, (PCRE2_UCHAR *)words, sizeof words);
     if (offset >= text.size)
         return error_set(error, GT_WRONG, "the pattern is wrong at its end: %s", words);
