@@ -75,12 +75,29 @@ GT_PUBLIC gt_server *gt_create(void);
  * would be right. */
 GT_PUBLIC int gt_set(gt_server *server, const char *name, const char *value);
 
+/* What was set, in the order in which it counts (the last of a name does): index 0, 1, ...; 1, or 0
+ * after the last. What a talk file sets stands where "talk" was set. name and value (NULL: a flag
+ * that was set alone) are valid until the next call with this server. */
+GT_PUBLIC int gt_given_at(const gt_server *server, size_t index, const char **name,
+                          const char **value);
+
+/* A talk file (goodtalk-talk(5)) is a setting: gt_set(s, "talk", "mail.lua") reads it at once, and
+ * its settings are set in that place: what was set before gives way to it, what is set afterwards
+ * counts instead. What bounds its script while it is read ("max-script-steps" and the like,
+ * "trust") is set before. Where it has rules or a conversation, "reply" and its kind are refused
+ * afterwards, and so is a run with a message callback. GT_WRONG begins with the file's name and the
+ * line. */
+
 /* Listen on an address: PORT, :PORT, HOST:PORT, [V6]:PORT, tcp:..., tcp4:..., tcp6:..., udp:...,
  * udp4:..., udp6:..., unix:PATH, unix:@NAME (and so unixgram:, unixpacket:), fd:N, systemd[:NAME]
  * (sockets handed in, sd_listen_fds(3)). May be called several times, before gt_run. The socket is
  * bound at once; the address as it can be connected to is told as a GT_EVENT_LISTENING. GT_DONE,
- * GT_WRONG (not an address) or GT_FAILED (cannot listen there). */
+ * GT_WRONG (not an address) or GT_FAILED (cannot listen there). NULL: on what the talk file lists,
+ * each with the settings that it has there; where it lists nothing, or there is none, on 9999. */
 GT_PUBLIC int gt_listen(gt_server *server, const char *address);
+
+/* What gt_listen(server, NULL) listens on: index 0, 1, ...; NULL after the last. */
+GT_PUBLIC const char *gt_listed_at(const gt_server *server, size_t index);
 
 /* Serve until the count is reached, the timeout passes, or gt_stop. Returns a gt_status. A server
  * runs once. */
@@ -232,8 +249,11 @@ typedef void gt_event_fn(const struct gt_event *event, void *context);
 GT_PUBLIC void gt_on_event(gt_server *server, enum gt_level level, gt_event_fn *told,
                            void *context);
 
-/* Reopen by its name what is written to (the log), soon: 1; or 0 and nothing is done, where there
- * is nothing of that kind. Safe from any thread and from signal handlers, until gt_free. */
+/* Reopen by its name what is written to (the log), and read the talk file again, soon: 1; or 0 and
+ * nothing is done, where there is nothing of that kind. A talk file that is wrong is told, and the
+ * old one stays. Open connections finish with what they were accepted with. What belongs to the
+ * server, and listen, stay as they were at the start, which is told where the file says otherwise.
+ * Safe from any thread and from signal handlers, until gt_free. */
 GT_PUBLIC int gt_reload(gt_server *server);
 
 /* ---- counters ----------------------------------------------------------------------------------

@@ -14,19 +14,13 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "reply/script_bounds.h"
 
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
 
 struct script;
-
-struct script_bounds {
-    uint64_t steps;     /* of a call or resume */
-    size_t call_bytes;  /* that a call or resume may allocate, what it frees meanwhile included */
-    size_t state_bytes; /* of the whole state */
-    bool trusted;       /* scripts have io, os, require, debug, bytecode, too: --trust */
-};
 
 /* A state with the libraries that scripts may use: NULL when memory is out, with the reason. */
 struct script *script_create(const struct script_bounds *bounds, struct error *error);

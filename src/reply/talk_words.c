@@ -20,8 +20,7 @@ int talk_settings_add(struct talk_settings *settings, const char *name, struct s
     if (!entries)
         return -ENOMEM;
     settings->entries = entries;
-    struct talk_setting added = {
-        .name = strdup(name), .value = copy_text(value), .line = line};
+    struct talk_setting added = {.name = strdup(name), .value = copy_text(value), .line = line};
     if (!added.name || !added.value) {
         free(added.name);
         free(added.value);

@@ -15,6 +15,7 @@
 #include "serve/connection.h"
 #include "serve/post.h"
 #include "serve/server.h"
+#include "serve/terms.h"
 
 #include <errno.h>
 
@@ -214,7 +215,7 @@ static const struct framing *framing_of(const struct gt_turn *turn)
     if (turn->connection)
         return ((const struct connection *)turn->connection)->framing;
     if (turn->exchange)
-        return &((const struct exchange *)turn->exchange)->post->listener->settings->framing;
+        return &((const struct exchange *)turn->exchange)->terms->settings->framing;
     return NULL;
 }
 
@@ -250,7 +251,7 @@ void answer_datagram(struct exchange *exchange, const struct message *message)
 {
     struct reply reply = {.shared = false};
     struct gt_turn *turn = exchange->turn;
-    struct replier *replier = replier_of(worker_of_turn(turn), exchange->post->listener->settings);
+    struct replier *replier = replier_of(worker_of_turn(turn), exchange->terms->settings);
     enum reply_when when = replier_answer(replier, message, turn, &reply);
     if (when == REPLY_NONE)
         fill_none(turn);

@@ -4,6 +4,7 @@
  * run is over when every worker is. Finish: what the run came to. A failure on the way is kept (the
  * first one stands) and the run ends by itself. */
 #include "base/units.h"
+#include "serve/reload.h"
 #include "serve/server.h"
 
 /* More than it takes to let go of everything. */
@@ -31,6 +32,7 @@ int server_step(gt_server *server, int64_t wait_ns)
     if (atomic_load(&server->crew.failed))
         server_fail(server, crew_failure(server));
     server_obey_stops(server);
+    reload_talk(server);
     answer_counters(server);
     return result;
 }

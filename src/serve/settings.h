@@ -18,7 +18,15 @@
 #define DURATION_NONE (-1) /* "none": never */
 #define DURATION_AUTO (-2) /* not set: none in a one-shot, else the table's default */
 
-enum reply_source { REPLY_FROM_TEXT, REPLY_FROM_FILE, REPLY_FROM_ECHO, REPLY_FROM_NOTHING };
+enum reply_source {
+    REPLY_FROM_TEXT,
+    REPLY_FROM_FILE,
+    REPLY_FROM_ECHO,
+    REPLY_FROM_NOTHING,
+    REPLY_FROM_TALK
+};
+
+struct talk;
 
 struct settings {
     atomic_uint references; /* a sealed set's, from any worker; far from what is read often */
@@ -67,6 +75,7 @@ struct settings {
     int64_t record_size;  /* bytes; 0: no bound */
     int64_t spin_ns;      /* 0 or less: not at all */
     char *talk_file;
+    struct talk *talk; /* of a draft: the file, read; not owned, NULL: there is none */
     bool strict;
     char *report;
     int64_t seed;        /* -1: none was given */

@@ -8,6 +8,7 @@
 
 #include "base/escape.h"
 #include "base/units.h"
+#include "reply/talk.h"
 
 #include <assert.h>
 #include <goodtalk.h>
@@ -151,6 +152,9 @@ static int seal_replier(struct settings *settings, struct error *error)
         break;
     case REPLY_FROM_NOTHING:
         settings->replier = replier_silent();
+        break;
+    case REPLY_FROM_TALK:
+        settings->replier = replier_talk(settings->talk);
         break;
     }
     return settings->replier ? GT_DONE : no_memory(error);

@@ -10,6 +10,8 @@
 #include "record/journal.h"
 #include "serve/budget.h"
 #include "serve/engine_choice.h"
+#include "serve/host.h"
+#include "serve/reload.h"
 #include "serve/server.h"
 #include "serve/sources.h"
 
@@ -162,6 +164,10 @@ static int open_crew(gt_server *server, struct engine *engine, bool simulated,
     if (status == GT_DONE)
         status = crew_open(server, workers, engine);
     if (status == GT_DONE)
+        host_open(server);
+    if (status == GT_DONE)
+        status = host_prepare_all(server);
+    if (status == GT_DONE)
         status = crew_start(server);
     return status;
 }
@@ -178,9 +184,11 @@ int server_start(gt_server *server, struct engine *engine)
         return GT_FAILED;
     server->begun = true;
     take_goal(server);
-    atomic_store(&server->reloadable, server->settings.log != NULL);
+    atomic_store(&server->reloadable, server->settings.log || server->talk);
     struct budget budget;
-    int status = open_crew(server, engine, simulated, &budget);
+    int status = reload_open(server);
+    if (status == GT_DONE)
+        status = open_crew(server, engine, simulated, &budget);
     server->failed = status != GT_DONE;
     if (status != GT_DONE)
         return status;

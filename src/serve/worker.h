@@ -92,7 +92,8 @@ struct worker {
     struct timer drain_timer;
     unsigned obeyed; /* the crew's last order that it has followed */
     unsigned reloads_seen;
-    struct error failure; /* what went wrong, whole once failed is set */
+    unsigned renewals_seen; /* of its listeners' settings */
+    struct error failure;   /* what went wrong, whole once failed is set */
     atomic_bool failed;
     pthread_t thread;
     struct counters counted;
