@@ -64,8 +64,9 @@ enum op_kind {
 };
 
 enum op_flag {
-    OP_PACKETS = 1,  /* receive, the owner's: the socket is of type SOCK_SEQPACKET, see below */
-    OP_TRUNCATED = 2 /* receive, the engine's, with a result: the packet was longer */
+    OP_PACKETS = 1,   /* receive, the owner's: the socket is of type SOCK_SEQPACKET, see below */
+    OP_TRUNCATED = 2, /* receive, the engine's, with a result: the packet was longer */
+    OP_SEGMENT = 4    /* send, the owner's: what is sent later is in another segment (TCP) */
 };
 
 /* Accept connections until cancelled or an error ends it. done's result: a new descriptor
