@@ -129,12 +129,12 @@ static void errors_stay_one_line(void **state)
 static void a_pattern_may_not_be_too_large(void **state)
 {
     (void)state;
-    rules_side_refused("reply { { ('x'):rep(8193) } }",
-                       PLACE "rule 1: the pattern is longer than 8192 bytes");
+    rules_side_refused("reply { { ('x'):rep(4097) } }",
+                       PLACE "rule 1: the pattern is longer than 4096 bytes");
     rules_side_refused("reply { { '((abc){100}){100}' } }",
                        PLACE "rule 1: the pattern is too large; fewer alternatives or repeats "
                              "would help");
-    struct rules_side *side = rules_side_open("reply { { ('x'):rep(8192) } }");
+    struct rules_side *side = rules_side_open("reply { { ('x'):rep(4096) } }");
     rules_side_close(&side);
 }
 
