@@ -16,6 +16,9 @@
            "made room at max-connections without having said anything")                            \
     REASON(PER_SOURCE, "per-source", true, "one more than max-per-source allows its source")       \
     REASON(RESET, "reset", false, "the peer reset the connection")                                 \
+    REASON(TALKED, "talked", false, "its conversation ended")                                      \
+    REASON(UNMET, "unmet", true, "what its conversation expected was not heard")                   \
+    REASON(SCRIPT_FAILED, "script-failed", true, "the script of its conversation failed")          \
     REASON(RESET_SENT, "reset-sent", false, "reset, as was asked for with its reply")              \
     REASON(UNDELIVERED, "undelivered", true, "the peer went before its reply arrived")             \
     REASON(TOO_LONG, "too-long", true, "a message over max-message")                               \

@@ -292,6 +292,22 @@ void script_reserve(lua_State *lua, size_t size)
     raise(script, lua);
 }
 
+void script_make_room(lua_State *lua, const luaL_Buffer *to, size_t size)
+{
+    if (size <= to->size - to->n)
+        return;
+    size_t half_more = to->size / 2 * 3; /* so it grows, or to what is needed */
+    size_t needed = to->n + size;
+    size_t held = to->b == to->init.b ? 0 : to->size;
+    script_reserve(lua, (half_more > needed ? half_more : needed) - held);
+}
+
+void script_add(lua_State *lua, luaL_Buffer *to, const char *bytes, size_t size)
+{
+    script_make_room(lua, to, size);
+    luaL_addlstring(to, bytes, size);
+}
+
 /* Collecting takes long for a full state, and may still be worth it: conversations end. */
 bool script_is_full(struct script *script)
 {
@@ -325,7 +341,7 @@ lua_State *script_begin(struct script *script, lua_State *lua)
     return before;
 }
 
-void script_end(struct script *script, lua_State *before)
+void script_finish(struct script *script, lua_State *before)
 {
     script->running = before;
     if (--script->depth > 0 || script->crossed == BOUND_NONE)
