@@ -16,6 +16,7 @@
            "made room at max-connections without having said anything")                            \
     REASON(PER_SOURCE, "per-source", true, "one more than max-per-source allows its source")       \
     REASON(RESET, "reset", false, "the peer reset the connection")                                 \
+    REASON(RESET_SENT, "reset-sent", false, "reset, as was asked for with its reply")              \
     REASON(UNDELIVERED, "undelivered", true, "the peer went before its reply arrived")             \
     REASON(TOO_LONG, "too-long", true, "a message over max-message")                               \
     REASON(MALFORMED, "malformed", true, "a malformed length")                                     \

@@ -19,7 +19,8 @@
     COUNTER(DATAGRAMS_OVER_RATE, "datagrams-over-rate") /* over max-rate: not taken */             \
     COUNTER(MESSAGES, "messages")                       /* recorded */                             \
     COUNTER(REPLIES, "replies")                         /* handed to the system */                 \
-    COUNTER(REPLIES_DROPPED, "replies-dropped") /* to datagrams: undeliverable or too long */      \
+    COUNTER(REPLIES_DROPPED, "replies-dropped")   /* to datagrams: undeliverable or too long */    \
+    COUNTER(REPLIES_AFFECTED, "replies-affected") /* that effects happened to */                   \
     COUNTER(BYTES_RECEIVED, "bytes-received")                                                      \
     COUNTER(BYTES_SENT, "bytes-sent")
 
