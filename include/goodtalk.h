@@ -89,6 +89,11 @@ GT_PUBLIC int gt_given_at(const gt_server *server, size_t index, const char **na
  * afterwards, and so is a run with a message callback. GT_WRONG begins with the file's name and the
  * line. */
 
+/* Whether a run could begin with the talk file that was set, as far as can be known without opening
+ * anything: its settings, addresses, rules or conversation, for each worker. GT_DONE, and a
+ * GT_EVENT_NOTE (a notice) sums it up; GT_WRONG or GT_FAILED with the reason. */
+GT_PUBLIC int gt_check(gt_server *server);
+
 /* Listen on an address: PORT, :PORT, HOST:PORT, [V6]:PORT, tcp:..., tcp4:..., tcp6:..., udp:...,
  * udp4:..., udp6:..., unix:PATH, unix:@NAME (and so unixgram:, unixpacket:), fd:N, systemd[:NAME]
  * (sockets handed in, sd_listen_fds(3)). May be called several times, before gt_run. The socket is
