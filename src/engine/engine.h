@@ -224,6 +224,7 @@ struct engine {
     size_t receive_size; /* bytes one receive brings at most */
     size_t slot_bytes;   /* what it keeps for a descriptor */
     size_t own_bytes;    /* what it keeps besides: its buffers */
+    bool crowded;        /* a pass told as much as it does at once: more has happened, it seems */
     int64_t spin_ns;     /* the owner's: a pass that would sleep polls instead until so long after
                             something last happened, and only then sleeps; 0: it sleeps. What ends
                             a sleep ends the polling too, but for a signal whose handler does not

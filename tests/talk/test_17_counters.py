@@ -19,7 +19,8 @@ REASONS = ["peer-closed", "replied", "finished", "drained", "gave-way", "per-sou
            "reset-sent", "undelivered", "too-long", "malformed", "unframed", "unfinished", "idle-timeout", "message-timeout",
            "write-timeout", "drain-timeout", "memory", "no-memory", "unrecorded", "abandoned",
            "socket-error"]
-EVERYTHING = set(COUNTERS) | {f"ended-{reason}" for reason in REASONS}
+OF_TALKS = ["conversations", "expects-failed", "scripts-failed", "unmatched"]
+EVERYTHING = {*COUNTERS, *OF_TALKS} | {f"ended-{reason}" for reason in REASONS}
 TOLD = b'"event":"counters"'
 
 
