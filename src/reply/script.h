@@ -14,19 +14,13 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "reply/script_bounds.h"
 
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
 
 struct script;
-
-struct script_bounds {
-    uint64_t steps;     /* of a call or resume */
-    size_t call_bytes;  /* that a call or resume may allocate, what it frees meanwhile included */
-    size_t state_bytes; /* of the whole state */
-    bool trusted;       /* scripts have io, os, require, debug, bytecode, too: --trust */
-};
 
 /* A state with the libraries that scripts may use: NULL when memory is out, with the reason. */
 struct script *script_create(const struct script_bounds *bounds, struct error *error);
@@ -51,6 +45,10 @@ int script_call(struct script *script, int arguments, int results);
  * message, a string with a traceback, is on top of the coroutine's stack. *results: how many values
  * are on top. */
 int script_resume(struct script *script, lua_State *coroutine, int arguments, int *results);
+
+/* End a coroutine that has not returned: its to-be-closed variables are closed, with a budget of
+ * their own; what goes wrong in that is nobody's. It is dead afterwards. */
+void script_end(struct script *script, lua_State *coroutine);
 
 /* Call a function in C with context as its only argument (a light userdata), in protected mode, to
  * use Lua from outside. LUA_OK, or an error whose message is on the stack. Results: none. */

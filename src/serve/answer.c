@@ -12,10 +12,13 @@
 #include "serve/answer.h"
 
 #include "base/attributes.h"
+#include "base/message.h"
 #include "reply/effects.h"
 #include "serve/connection.h"
 #include "serve/post.h"
 #include "serve/server.h"
+#include "serve/talker.h"
+#include "serve/terms.h"
 
 #include <errno.h>
 
@@ -183,10 +186,20 @@ struct replier *answer_replier(const struct connection *connection)
     return replier_of(worker_of(connection), connection->settings);
 }
 
+/* Its conversation hears it, and says what it likes. */
+static void converse(struct connection *connection, const struct message *message)
+{
+    join_none(connection, message->sequence);
+    if (connection->doom == REASON_NONE)
+        talker_heard(connection, message);
+}
+
 void answer_by_asking(struct connection *connection, struct replier *replier,
                       const struct message *message)
 {
-    if (replier->table->keeps)
+    if (connection->talks)
+        converse(connection, message);
+    else if (replier->table->keeps)
         ask_keeper(connection, replier, message);
     else
         ask(connection, replier, message);
@@ -251,7 +264,7 @@ static const struct framing *framing_of(const struct gt_turn *turn)
     if (turn->connection)
         return ((const struct connection *)turn->connection)->framing;
     if (turn->exchange)
-        return &((const struct exchange *)turn->exchange)->post->listener->settings->framing;
+        return &((const struct exchange *)turn->exchange)->terms->settings->framing;
     return NULL;
 }
 
@@ -296,7 +309,7 @@ void answer_datagram(struct exchange *exchange, const struct message *message)
 {
     struct reply reply = {.shared = false};
     struct gt_turn *turn = exchange->turn;
-    struct replier *replier = replier_of(worker_of_turn(turn), exchange->post->listener->settings);
+    struct replier *replier = replier_of(worker_of_turn(turn), exchange->terms->settings);
     enum reply_when when = replier_answer(replier, message, turn, &reply);
     if (reply.effects && effects_any(reply.effects))
         when = affect_datagram(exchange, when, reply.effects);

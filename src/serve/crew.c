@@ -18,6 +18,7 @@
 #include "serve/engine_choice.h"
 #include "serve/pass.h"
 #include "serve/recording.h"
+#include "serve/reload.h"
 #include "serve/server.h"
 #include "serve/socket.h"
 
@@ -74,6 +75,7 @@ static int share_listener(gt_server *server, struct listener *first, struct work
         return error_set(&server->error, GT_FAILED, "cannot listen on %s: out of memory",
                          socket.name);
     }
+    listener->first = first;
     list_append(&worker->listeners, &listener->link);
     return GT_DONE;
 }
@@ -172,6 +174,7 @@ int crew_pass(struct worker *worker, int64_t wait_ns)
     if (atomic_load(&worker->server->crew.order) != worker->obeyed)
         obey(worker);
     recording_obey(worker);
+    reload_obey(worker);
     return result;
 }
 

@@ -10,6 +10,7 @@
 #include "serve/affected.h"
 #include "serve/post.h"
 #include "serve/server.h"
+#include "serve/terms.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -30,8 +31,10 @@ struct exchange *exchange_open(struct post *post, const struct datagram *receive
         return NULL;
     *exchange =
         (struct exchange){.post = post, .reply = *received, .request_bytes = received->bytes.size};
+    exchange->terms = terms_take(post);
     exchange->turn = worker_take_turn(worker, NULL, exchange);
     if (!exchange->turn) {
+        terms_release(exchange->terms);
         pool_give(&worker->exchanges, exchange);
         return NULL;
     }
@@ -50,6 +53,7 @@ static void end(struct exchange *exchange)
     worker_count_memory(worker,
                         sizeof *exchange + sizeof(struct gt_turn) + exchange->owned.capacity, 0);
     bytes_free(&exchange->owned);
+    terms_release(exchange->terms);
     if (exchange->affected)
         worker_count_memory(worker, sizeof *exchange->affected, 0);
     affected_give(&exchange->affected);
@@ -157,7 +161,7 @@ static bool is_loopback(const struct peer *peer)
 static bool amplifies(const struct exchange *exchange)
 {
     const struct peer *peer = &exchange->reply.peer;
-    int64_t times = exchange->post->listener->settings->udp_amplification;
+    int64_t times = exchange->terms->settings->udp_amplification;
     if ((peer->kind != PEER_IPV4 && peer->kind != PEER_IPV6) || times == 0 || is_loopback(peer))
         return false;
     size_t headers = peer->kind == PEER_IPV4 ? IPV4_HEADERS : IPV6_HEADERS;

@@ -13,11 +13,13 @@
 struct affected;
 struct effects;
 struct post;
+struct terms;
 struct worker;
 
 struct exchange {
     struct list link; /* among its post's: waiting, or ready to be sent */
     struct post *post;
+    struct terms *terms;   /* what it was taken under, counted */
     struct gt_turn *turn;  /* NULL once it has ended, or its turn is an orphan */
     struct datagram reply; /* where the message came from, and what goes back there */
     struct bytes owned;    /* the reply's memory, empty when it is shared */

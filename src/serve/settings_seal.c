@@ -8,6 +8,7 @@
 
 #include "base/escape.h"
 #include "base/units.h"
+#include "reply/talk.h"
 
 #include <assert.h>
 #include <goodtalk.h>
@@ -16,7 +17,7 @@
 
 #define FILE_BYTES_MAX ((size_t)1 << 30)
 
-#define TEXT_COUNT 10
+#define TEXT_COUNT 12
 
 /* The strings that a set owns. */
 static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
@@ -31,6 +32,8 @@ static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
     texts[7] = &settings->engine;
     texts[8] = &settings->log;
     texts[9] = &settings->record;
+    texts[10] = &settings->talk_file;
+    texts[11] = &settings->report;
 }
 
 static int no_memory(struct error *error)
@@ -149,6 +152,9 @@ static int seal_replier(struct settings *settings, struct error *error)
         break;
     case REPLY_FROM_NOTHING:
         settings->replier = replier_silent();
+        break;
+    case REPLY_FROM_TALK:
+        settings->replier = replier_talk(settings->talk);
         break;
     }
     return settings->replier ? GT_DONE : no_memory(error);

@@ -87,13 +87,14 @@ struct worker {
     uint64_t committed;        /* the last sequence the recorder was told to commit */
     int64_t wall_us;           /* this pass's wall clock, 0: not read yet */
     int64_t paused_ns;         /* when the intake was paused, if it is */
-    struct pool connections, outputs, turns, parcels, stagings, exchanges, affected;
+    struct pool connections, outputs, turns, parcels, stagings, exchanges, talkers, affected;
     struct gt_turn *at_hand; /* a turn for the next message: most are done with it at once */
     struct mailbox mailbox;
     struct timer drain_timer;
     unsigned obeyed; /* the crew's last order that it has followed */
     unsigned reloads_seen;
-    struct error failure; /* what went wrong, whole once failed is set */
+    unsigned renewals_seen; /* of its listeners' settings */
+    struct error failure;   /* what went wrong, whole once failed is set */
     atomic_bool failed;
     pthread_t thread;
     struct counters counted;
