@@ -150,7 +150,7 @@ static int concatenate(lua_State *lua)
     for (uint64_t i = 0; i < count; i++) {
         if (i > 0)
             script_add(lua, &result, separator, size);
-        add_element(lua, &result, (lua_Integer)((uint64_t)first + i));
+        add_element(lua, &result, first + (lua_Integer)i);
     }
     luaL_pushresult(&result);
     return 1;
@@ -168,7 +168,7 @@ static int unpack(lua_State *lua)
     if (!lua_checkstack(lua, (int)count))
         return luaL_error(lua, "too many results to unpack");
     for (uint64_t i = 0; i < count; i++)
-        lua_geti(lua, 1, (lua_Integer)((uint64_t)first + i));
+        lua_geti(lua, 1, first + (lua_Integer)i);
     return (int)count;
 }
 
