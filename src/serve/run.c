@@ -91,8 +91,10 @@ static int judge(gt_server *server)
     struct leavings left = leavings_of(&server->crew);
     if (server->failed)
         return GT_FAILED;
-    if (server->timed_out)
-        return verdict_unmet(server) ? verdict_fail(server) : fail_at_timeout(server);
+    if (server->timed_out) {
+        fail_at_timeout(server);
+        return verdict_unmet(server) ? verdict_fail(server) : GT_TIMED_OUT;
+    }
     if (server->abandoned)
         return error_set(&server->error, GT_STOPPED, "told to leave at once");
     if (left.unfinished)

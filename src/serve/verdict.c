@@ -92,8 +92,10 @@ static bool sum_up(const struct outcome *outcome, char *text, size_t size)
 int verdict_fail(gt_server *server)
 {
     char text[400] = "talk: not as expected";
+    struct error also = server->error;
     sum_up(atomic_load(&server->outcome), text, sizeof text);
-    return error_set(&server->error, GT_UNMET, "%s", text);
+    error_set(&server->error, GT_UNMET, "%s", text);
+    return also.status == GT_DONE ? GT_UNMET : error_append(&server->error, "; %s", also.text);
 }
 
 /* As a failure where it is what the run ends with: whoever called gt_run says it then. */

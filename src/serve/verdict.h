@@ -21,7 +21,7 @@ bool verdict_unmet(const gt_server *server);
  * written. */
 int verdict_give(gt_server *server, int status);
 
-/* GT_UNMET, with the summary as the server's error. */
+/* GT_UNMET, with the summary as the server's error, in front of the one that it has. */
 int verdict_fail(gt_server *server);
 
 #endif

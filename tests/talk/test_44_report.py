@@ -2,10 +2,13 @@
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
-from goodtalk_talk import PATIENCE
+import pytest
+from goodtalk_outcome import MAIL, cases_of, lines_of, tell, write
+from goodtalk_talk import PATIENCE, Client, run
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 WRITER = pathlib.Path(os.environ["GOODTALK_BUILD"]) / "tests" / "junit_writer"
@@ -93,3 +96,109 @@ def test_what_xml_forbids_is_shown_as_in_a_terminal():
 def test_the_class_is_the_file_without_folder_and_ending():
     for file, name in [("talks/mail.lua", "mail"), ("/a.b/c.d.lua", "c_d"), ("mail", "mail"), (".lua", "_lua")]:
         assert suite_of(report(["file", file.encode()]))[0].get("classname") == name
+
+
+# ---- the program's ----
+
+
+@pytest.fixture
+def in_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("in_its_folder")
+class TestReport:
+    def test_has_a_case_for_each_conversation(self, goodtalk):
+        talk = goodtalk("-n", "3", "-t", write(MAIL), "--report", "report.xml")
+        for word in ("QUIT", "NOOP <&\x1b", "QUIT"):
+            tell(talk.port, "EHLO me", word)
+        assert not os.path.exists("report.xml")
+        assert talk.ended() == 4
+        cases = cases_of("report.xml")
+        assert [cases[name] for name in ("run", "conversation 1", "conversation 3")] == [("ok", None)] * 3
+        assert cases["conversation 2"] == (
+            "failure", 'mail.lua:7: expected "^QUIT$", heard "NOOP <&\\x1b" (message 0-4)')
+        assert len(cases) == 4
+        xmllint_accepts(pathlib.Path("report.xml").read_bytes())
+
+    def test_has_a_case_for_each_required_rule_and_for_strictness(self, goodtalk):
+        rules = write('frame = "line"; strict = true; report = "report.xml"\n'
+                      'reply { { "^a", "A", required = 1 }, { "^b", "B", required = 2 }, { "^c", "C" } }')
+        talk = goodtalk("-n", "3", "-t", rules)
+        tell(talk.port, "a", "b", "d")
+        assert talk.ended() == 4
+        assert cases_of("report.xml") == {
+            "run": ("ok", None), "rule 1: ^a": ("ok", None),
+            "rule 2: ^b": ("failure", 'rule 2, "^b": required 2 times, matched 1'),
+            "every message matches a rule": ("failure", "1 message that no rule matches")}
+
+    def test_tells_a_script_that_failed_with_its_traceback(self, goodtalk):
+        talk = goodtalk("-t", write("talk(function (peer) peer:hear() error 'wrong' end)"), "--report", "report.xml")
+        tell(talk.port, "hello")
+        assert talk.ended() == 4
+        [suite] = ElementTree.parse("report.xml").getroot()
+        [error] = suite.iter("error")
+        assert error.text.startswith("\nmail.lua:1: wrong\n  stack traceback:\n  ")
+        assert suite.get("errors") == "1" and suite.get("failures") == "0"
+
+    def test_is_written_where_all_is_well(self, goodtalk):
+        talk = goodtalk("-t", write(MAIL), "--report", "report.xml")
+        tell(talk.port, "EHLO me", "QUIT")
+        assert talk.ended() == 0
+        assert cases_of("report.xml") == {"run": ("ok", None), "conversation 1": ("ok", None)}
+
+    def test_is_written_when_time_is_up(self, goodtalk):
+        talk = goodtalk("-w", "100ms", "-t", write(MAIL), "--report", "report.xml")
+        with Client(talk.port) as client:
+            client.send(b"EHLO me\n").lines(2)
+            assert talk.ended() == 3
+        assert cases_of("report.xml") == {"run": ("error", "not done within 100 ms: 1 message"),
+                                          "unfinished conversations": ("skipped", "1 cut short by the end of the run")}
+
+    def test_is_written_when_interrupted(self, goodtalk):
+        talk = goodtalk("-n", "2", "-t", write(MAIL), "--report", "report.xml")
+        with Client(talk.port) as client:
+            client.send(b"EHLO me\n").lines(2)
+            talk.signal(signal.SIGTERM)
+            assert talk.ended() == 1
+        assert cases_of("report.xml") == {"run": ("error", "stopped before its count was reached"),
+                                          "unfinished conversations": ("skipped", "1 cut short by the end of the run")}
+
+    def test_is_written_by_a_kept_server_that_is_stopped(self, goodtalk):
+        talk = goodtalk("-k", "-t", write(MAIL), "--report", "report.xml")
+        tell(talk.port, "EHLO me", "NOOP")
+        assert talk.stop() == 0
+        assert cases_of("report.xml")["conversation 1"][0] == "failure"
+
+    def test_replaces_an_older_one_as_a_whole(self, goodtalk):
+        pathlib.Path("report.xml").write_text("older")
+        talk = goodtalk("-t", write(MAIL), "--report", "report.xml")
+        assert pathlib.Path("report.xml").read_text() == "older"
+        tell(talk.port, "EHLO me", "QUIT")
+        talk.ended()
+        assert cases_of("report.xml")["run"] == ("ok", None)
+        assert sorted(os.listdir()) == ["mail.lua", "report.xml"]
+
+    @pytest.mark.parametrize("place, reason", [
+        ("no/such/folder.xml", "cannot write the report no/such/folder.xml: No such file or directory (ENOENT"),
+        (".", "cannot write the report .: there is a directory in its place"),
+        ("pipe", "cannot write the report pipe: there is a pipe or a device in its place")])
+    def test_that_cannot_be_written_is_found_at_the_start(self, place, reason):
+        os.mkfifo("pipe")
+        done = run("-t", write(MAIL), "--report", place, "--ready", "ready", "0")
+        assert done.returncode == 1
+        assert done.stderr.decode().splitlines()[-1].startswith(f"goodtalk: {reason}")
+        assert sorted(os.listdir()) == ["mail.lua", "pipe"]
+
+    def test_that_can_no_longer_be_written_is_an_error(self, goodtalk):
+        os.mkdir("folder")
+        talk = goodtalk("-t", write(MAIL), "--report", "folder/report.xml")
+        os.rmdir("folder")
+        tell(talk.port, "EHLO me", "QUIT")
+        assert talk.ended() == 1
+        assert "cannot write the report folder/report.xml: No such file or directory" in lines_of(talk)[-1]
+
+    def test_needs_a_talk_file(self):
+        done = run("--report", "report.xml", "0")
+        assert done.returncode == 2
+        assert b"--report: what talks came to; there is no talk file: -t FILE" in done.stderr

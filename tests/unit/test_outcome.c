@@ -217,7 +217,7 @@ static void *match_all(void *context)
 {
     intptr_t matched = 0;
     for (int i = 0; i < 10000; i++)
-        matched += outcome_rule_match(context);
+        matched += outcome_rule_match(context) > 0;
     return (void *)matched;
 }
 
