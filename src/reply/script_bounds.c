@@ -325,7 +325,7 @@ lua_State *script_begin(struct script *script, lua_State *lua)
     return before;
 }
 
-void script_end(struct script *script, lua_State *before)
+void script_finish(struct script *script, lua_State *before)
 {
     script->running = before;
     if (--script->depth > 0 || script->crossed == BOUND_NONE)

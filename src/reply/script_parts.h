@@ -48,7 +48,7 @@ void *script_allocate(void *context, void *block, size_t before, size_t after);
 /* A call from outside begins in this thread, with a budget of its own unless it is within another;
  * and ends: before is what script_begin returned. */
 lua_State *script_begin(struct script *script, lua_State *lua);
-void script_end(struct script *script, lua_State *before);
+void script_finish(struct script *script, lua_State *before);
 
 /* Whether a coroutine ended by crossing a bound: nothing of it may run any more. */
 bool script_is_killed(lua_State *lua);
