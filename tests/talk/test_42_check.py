@@ -56,7 +56,6 @@ WRONG = [
     ('frame = "lines"', 'talk.lua:1: frame lines: not a framing; did you mean line?'),
     ('show = "xml"', 'talk.lua:1: show xml: not a format; one of '),
     ('frame = "length:1"; reply = ("x"):rep(300)', '--reply: --frame length:1 cannot say a reply of 300 bytes'),
-    ('reply_file = "/no/such/file"', '--reply-file: cannot read /no/such/file: '),
     # listen
     ('listen = {}', 'talk.lua:1: listen: at least one address expected, met an empty table'),
     ('listen = true', 'talk.lua:1: listen: an address or a table with an address expected, met true'),
@@ -90,7 +89,7 @@ WRONG = [
     ('repply { { "a", "b" } }', "talk.lua:1: attempt to call a nil value (global 'repply')"),
     ('while true do end', 'talk.lua:1: '),
     ('local t = {} while true do t[#t + 1] = ("x"):rep(1000) .. #t end', 'talk.lua:1: '),
-    ('\x1bLua', 'talk.lua'),
+    ('\x1bLua', 'talk.lua: attempt to load a binary chunk'),
     ('error("a\\nb\\27[31m")', 'talk.lua:1: a\\nb\\x1b[31m'),
 ]
 
@@ -145,6 +144,12 @@ def test_files_that_cannot_be_read(tmp_path):
         refused = run("check", str(path))
         assert refused.returncode == 2
         assert f"goodtalk: cannot read {path}: ".encode() in refused.stderr
+
+
+def test_files_that_it_names_are_read_too(tmp_path):
+    refused = run("check", str(TalkFile(tmp_path / "talk.lua", 'reply_file = "/no/such/file"')))
+    assert refused.returncode == 1
+    assert b"goodtalk: --reply-file: cannot read /no/such/file: " in refused.stderr
 
 
 def test_a_file_is_not_too_large(tmp_path):

@@ -222,11 +222,17 @@ def test_a_wrong_file_opens_nothing(file):
 
 def test_a_file_that_behaves_by_chance_is_refused(file):
     """The same for every worker, or it is no setting: a clock or chance would decide."""
-    text = 'n = tostring({}):match("0x%x+")\nreply = n\n'
+    text = "reply = math.random(1 << 40)"
     refused = run("-j", "4", "-t", str(file(text)), "127.0.0.1:0")
     said = refused.stderr.decode()
     assert refused.returncode == 2, said
     assert "reply is not the same each time the file is run" in said
+
+
+def test_chance_is_the_same_again_with_a_seed(goodtalk, file):
+    text = file('frame = "line"; count = 1; reply { function () return math.random(1 << 40) end }')
+    first, second, other = (ask(goodtalk("--seed", seed, "-t", text)) for seed in (1, 1, 2))
+    assert first == second != other
 
 
 def test_bounds_of_the_command_line_hold_while_the_file_is_read(file):
