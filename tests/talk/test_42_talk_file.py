@@ -222,11 +222,11 @@ def test_a_wrong_file_opens_nothing(file):
 
 def test_a_file_that_behaves_by_chance_is_refused(file):
     """The same for every worker, or it is no setting: a clock or chance would decide."""
-    text = "reply = math.random(1 << 40)"
+    text = 'max_message = math.random(1000, 1 << 20); reply { { "", "x" } }'
     refused = run("-j", "4", "-t", str(file(text)), "127.0.0.1:0")
     said = refused.stderr.decode()
     assert refused.returncode == 2, said
-    assert "reply is not the same each time the file is run" in said
+    assert "max-message is not the same each time the file is run" in said
 
 
 def test_chance_is_the_same_again_with_a_seed(goodtalk, file):
