@@ -147,6 +147,16 @@ def test_the_command_line_wins_over_those_too(goodtalk, file):
         assert client.send(b"a\0\n").half_close().everything() == b"zero\n"
 
 
+def test_a_table_has_no_order(goodtalk, file):
+    """Lua walks through a table in an order of its own in every state; what is said must not differ."""
+    own = ", ".join(f'{name} = "{value}"' for name, value in [
+        ("frame", "line"), ("reply", "own"), ("pause", "1s"), ("max_message", "9B"), ("idle_timeout", "1h"),
+        ("message_timeout", "1h"), ("write_timeout", "1h"), ("max_waiting", "9"), ("backlog", "9")])
+    talk = goodtalk("-j", 8, "-t", file(f'listen = {{ {{ "127.0.0.1:0", {own} }}, "127.0.0.1:0" }}\n'
+                                        'reply { { "", "rule" } }'), at=[])
+    assert ask(talk) == b"own\n"
+
+
 def test_a_port_that_the_system_chose_is_told(goodtalk, file):
     talk = goodtalk("-k", "-t", file('listen = "127.0.0.1:0"'), at=[], ready=False)
     port = int(talk.told_about("listening on").rsplit(":", 1)[1])
