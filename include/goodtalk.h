@@ -57,9 +57,10 @@ enum gt_status {
     GT_FAILED = 1, /* something failed: see gt_error */
     GT_WRONG = 2,  /* a setting or an address is wrong: see gt_error */
     GT_TIMED_OUT = 3, /* "timeout" passed before the count was reached */
-    GT_UNMET = 4,     /* a talk went otherwise than expected (not returned by this version) */
-    GT_STOPPED = 5,   /* gt_stop came before the count was reached, or came twice */
-    GT_RUNNING = 6    /* gt_step: not over yet (never returned by gt_run) */
+    GT_UNMET =
+        4, /* a run with a count or a timeout: talks went otherwise than their file expects */
+    GT_STOPPED = 5, /* gt_stop came before the count was reached, or came twice */
+    GT_RUNNING = 6  /* gt_step: not over yet (never returned by gt_run) */
 };
 
 /* ---- a server ----------------------------------------------------------------------------------
@@ -87,6 +88,11 @@ GT_PUBLIC int gt_given_at(const gt_server *server, size_t index, const char **na
  * "trust") is set before. Where it has rules or a conversation, "reply" and its kind are refused
  * afterwards, and so is a run with a message callback. GT_WRONG begins with the file's name and the
  * line. */
+
+/* Whether a run could begin with the talk file that was set, as far as can be known without opening
+ * anything: its settings, addresses, rules or conversation, for each worker. GT_DONE, and a
+ * GT_EVENT_NOTE (a notice) sums it up; GT_WRONG or GT_FAILED with the reason. */
+GT_PUBLIC int gt_check(gt_server *server);
 
 /* Listen on an address: PORT, :PORT, HOST:PORT, [V6]:PORT, tcp:..., tcp4:..., tcp6:..., udp:...,
  * udp4:..., udp6:..., unix:PATH, unix:@NAME (and so unixgram:, unixpacket:), fd:N, systemd[:NAME]
@@ -226,7 +232,14 @@ enum gt_event_kind {
     GT_EVENT_STOPPING,  /* draining has begun */
     GT_EVENT_FAILED,    /* the run is about to fail; text is the error */
     GT_EVENT_NOTE,      /* anything else worth a line */
-    GT_EVENT_COUNTERS /* asked for by gt_tell_counters; text sums them up, gt_counter_at has them */
+    GT_EVENT_COUNTERS,  /* asked for by gt_tell_counters; text sums them up, gt_counter_at has them
+                         */
+    GT_EVENT_UNMET,  /* something went otherwise than a talk file expects, for reason: "expect" was
+                        not met, a "script" failed, a message came that no rule matches while
+                        "strict", a rule was "required" to match more often (told at the end) */
+    GT_EVENT_OUTCOME /* the run has ended: text sums up what its talks came to. An error where
+                        gt_run returns GT_UNMET, and is gt_error then; a warning where all was not
+                        well but something else is returned; else a notice */
 };
 
 /* Something that happened; valid during the callback only. Strings that a peer can influence are
@@ -241,6 +254,8 @@ struct gt_event {
     const char *listener;              /* the listener's address, or NULL */
     const struct gt_counter *counters; /* GT_EVENT_COUNTERS: all of them */
     size_t counter_count;
+    const char *expected; /* GT_EVENT_UNMET: the pattern, or NULL */
+    const char *heard;    /* the message, "end of the stream" or "timeout"; or NULL */
 };
 
 /* Be told of events up to this level: GT_WARNING tells errors and warnings. Listening, being ready

@@ -107,13 +107,13 @@ static void add_further(struct junit_document *document, const struct outcome *o
     uint64_t failed = counts->expects_failed + counts->scripts_failed;
     uint64_t kept = kept_of(outcome, OUTCOME_EXPECT) + kept_of(outcome, OUTCOME_SCRIPT);
     if (counts->as_expected > outcome->time_count) {
-        snprintf(text, sizeof text, "%" PRIu64 " further conversations",
+        snprintf(text, sizeof text, "further conversations (%" PRIu64 ")",
                  counts->as_expected - outcome->time_count);
         junit_begin(document, text, -1);
         junit_pass(document);
     }
     if (failed > kept) {
-        snprintf(text, sizeof text, "%" PRIu64 " further failures; no more than %d are kept",
+        snprintf(text, sizeof text, "%" PRIu64 " more; the texts of no more than %d are kept",
                  failed - kept, OUTCOME_FAILURES_MAX);
         junit_begin(document, "further failures", -1);
         junit_bad(document, "failure", text, "further");

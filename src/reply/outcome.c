@@ -39,13 +39,16 @@ void outcome_destroy(struct outcome **handle)
     free(outcome);
 }
 
+/* The lock is not needed to read the name: only who calls this writes it. */
 int outcome_use(struct outcome *outcome, unsigned load, const char *file, bool strict)
 {
-    char *copy = strdup(file);
+    bool same = outcome->file && strcmp(outcome->file, file) == 0;
+    char *copy = same ? outcome->file : strdup(file);
     if (!copy)
         return GT_FAILED;
     outcome_lock(outcome);
-    free(outcome->file);
+    if (!same)
+        free(outcome->file);
     outcome->file = copy;
     outcome->load = load;
     outcome_unlock(outcome);

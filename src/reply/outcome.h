@@ -48,9 +48,10 @@ struct outcome *outcome_create(const struct outcome_host *host);
 void outcome_destroy(struct outcome **outcome);
 
 /* The talk file in use from now on: its name as it is shown, and whether a message that no rule
- * matches is a failure. load: which loading it is, counted from 1 by whoever loads; rules of others
+ * matches is a failure. load: which loading it is, as whoever loads counts them; rules of others
  * are not asked for `required`. Called when a file has proven right: at the start, and after each
- * reload. GT_DONE, or GT_FAILED when memory is out (and all stays as it was). */
+ * reload. GT_DONE, or GT_FAILED when memory is out (and all stays as it was); never where the name
+ * is the one it was. */
 int outcome_use(struct outcome *outcome, unsigned load, const char *file, bool strict);
 
 /* ---- rules ---- */

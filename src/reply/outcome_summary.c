@@ -113,10 +113,6 @@ static int append_rules(struct bytes *to, const struct outcome_counts *counts)
     }
     result |= append_part(to, &between, counts->unmatched, "message that no rule matches",
                           "messages that no rule matches");
-    if (counts->strict && counts->unmatched == 0) {
-        result |= bytes_format(to, "%severy message matched a rule", between);
-        between = ", ";
-    }
     result |=
         append_part(to, &between, counts->scripts_failed, "error in a script", "errors in scripts");
     return result;

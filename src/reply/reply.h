@@ -10,6 +10,7 @@
 
 #include <goodtalk.h>
 
+struct conversation;
 struct effects;
 struct engine;
 struct outcome;
@@ -60,6 +61,9 @@ struct replier_table {
     /* Before it is asked by the host's workers, each on its own thread: GT_DONE, or the reason why
      * it cannot be. NULL: there is nothing to prepare. */
     int (*prepare)(struct replier *replier, const struct reply_host *host, struct error *error);
+    /* Where the replier converses: begin the conversation of a new connection of this worker, on
+     * its thread (conversation_begin): GT_DONE, or GT_FAILED when memory is out. */
+    int (*converse)(struct replier *replier, unsigned worker, struct conversation *conversation);
     bool keeps; /* it may reply later, and so is given a turn to keep; else there may be none */
 };
 
@@ -68,6 +72,8 @@ struct replier {
     bool constant;      /* it says the same to every message, and need not be asked (35
                            instructions): */
     struct slice bytes; /* this, shared */
+    bool converses;     /* a connection has a conversation instead of replies: its messages are not
+                           answered */
 };
 
 static inline enum reply_when replier_answer(struct replier *replier, const struct message *message,

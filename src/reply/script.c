@@ -111,7 +111,7 @@ static int call(struct script *script, int arguments, int results, int handler)
     int status = lua_pcall(lua, arguments, results, handler);
     if (status != LUA_OK)
         explain(script, lua, status);
-    script_end(script, before);
+    script_finish(script, before);
     return status;
 }
 
@@ -139,7 +139,7 @@ int script_resume(struct script *script, lua_State *coroutine, int arguments, in
         *results = 1;
         explain_coroutine(script, coroutine, status);
     }
-    script_end(script, before);
+    script_finish(script, before);
     return status;
 }
 
@@ -154,7 +154,7 @@ int script_load(struct script *script, struct slice source, const char *name, st
                                   script->bounds.trusted ? "bt" : "t");
     if (status != LUA_OK)
         explain(script, lua, status);
-    script_end(script, before);
+    script_finish(script, before);
     if (status == LUA_OK)
         return GT_DONE;
     int failed = status == LUA_ERRSYNTAX ? GT_WRONG : GT_FAILED;
@@ -222,4 +222,12 @@ void script_destroy(struct script **script)
         lua_close((*script)->lua);
     free(*script);
     *script = NULL;
+}
+
+void script_end(struct script *script, lua_State *coroutine)
+{
+    lua_State *before = script_begin(script, coroutine);
+    if (!script_is_killed(coroutine))
+        lua_resetthread(coroutine);
+    script_finish(script, before);
 }

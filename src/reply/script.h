@@ -46,6 +46,10 @@ int script_call(struct script *script, int arguments, int results);
  * are on top. */
 int script_resume(struct script *script, lua_State *coroutine, int arguments, int *results);
 
+/* End a coroutine that has not returned: its to-be-closed variables are closed, with a budget of
+ * their own; what goes wrong in that is nobody's. It is dead afterwards. */
+void script_end(struct script *script, lua_State *coroutine);
+
 /* Call a function in C with context as its only argument (a light userdata), in protected mode, to
  * use Lua from outside. LUA_OK, or an error whose message is on the stack. Results: none. */
 int script_protect(struct script *script, lua_CFunction function, void *context);

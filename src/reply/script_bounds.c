@@ -23,10 +23,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define SHORT_INTERVAL 16
-#define LONG_BLOCK     ((size_t)64 << 10) /* from here on intervals are shorter */
+#define SHORT_INTERVAL 4
+#define LONG_BLOCK     ((size_t)32 << 10) /* from here on intervals are shorter */
 #define SLOW_NS        8000000            /* an interval that takes longer is looked at */
-#define STEP_NS        50                 /* what is charged as a step then */
+#define STEP_NS        25                 /* what is charged as a step then */
 
 #define REFUSED_AT_ONCE 64 /* calls, by a full state, of which one collects the garbage */
 
@@ -140,7 +140,7 @@ static SELDOM void cross(struct script *script, lua_State *lua, enum bound bound
 const char script_crossed_words[] = "a bound was crossed";
 
 /* The true words are put together when the call is over (script.c): there may be no memory now. */
-static SELDOM void raise(struct script *script, lua_State *lua)
+static SELDOM void raise_crossed(struct script *script, lua_State *lua)
 {
     kill_thread(script, lua);
     watch(script, lua);
@@ -161,7 +161,7 @@ void script_charge(lua_State *lua, uint64_t steps)
         return;
     }
     cross(script, lua, BOUND_STEPS);
-    raise(script, lua);
+    raise_crossed(script, lua);
 }
 
 uint64_t script_steps(lua_State *lua)
@@ -175,7 +175,7 @@ void script_caught(lua_State *lua, int status)
     if (status == LUA_ERRMEM)
         cross(script, lua, BOUND_STATE);
     if (script->crossed != BOUND_NONE)
-        raise(script, lua);
+        raise_crossed(script, lua);
 }
 
 static int64_t clock_ns(clockid_t clock)
@@ -185,15 +185,8 @@ static int64_t clock_ns(clockid_t clock)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static uint64_t steps_of_time(struct script *script)
-{
-    int64_t used = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    int64_t before = script->spent_ns > 0 ? script->spent_ns : used;
-    script->spent_ns = used;
-    return (uint64_t)(used - before) / STEP_NS;
-}
-
-/* Looking costs 5 ns with this clock, which is coarse; the processor's, 200. */
+/* This clock is coarse and takes 5 ns; that of the processor takes 200, and is looked
+ * at when a call has become slow, or from the beginning where instructions may be. */
 static uint64_t slowness(struct script *script)
 {
     int64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
@@ -201,9 +194,14 @@ static uint64_t slowness(struct script *script)
     bool slow = known && now - script->seen_ns > SLOW_NS;
     script->watched = script->calls;
     script->seen_ns = now;
-    if (!known)
-        script->spent_ns = 0;
-    return slow ? steps_of_time(script) : 0;
+    if (!slow && (known || script->interval == SCRIPT_INTERVAL)) {
+        script->spent_ns = known ? script->spent_ns : 0;
+        return 0;
+    }
+    int64_t used = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    int64_t before = slow && script->spent_ns > 0 ? script->spent_ns : used;
+    script->spent_ns = used;
+    return (uint64_t)(used - before) / STEP_NS;
 }
 
 static void hook(lua_State *lua, lua_Debug *event)
@@ -281,7 +279,7 @@ void script_reserve(lua_State *lua, size_t size)
     struct script *script = script_of(lua);
     if (size > script->call_bytes) {
         cross(script, lua, BOUND_CALL);
-        raise(script, lua);
+        raise_crossed(script, lua);
     }
     if (size <= ceiling(script) && script->bytes <= ceiling(script) - size)
         return;
@@ -289,7 +287,23 @@ void script_reserve(lua_State *lua, size_t size)
     if (size <= ceiling(script) && script->bytes <= ceiling(script) - size)
         return;
     cross(script, lua, BOUND_STATE);
-    raise(script, lua);
+    raise_crossed(script, lua);
+}
+
+void script_make_room(lua_State *lua, const luaL_Buffer *to, size_t size)
+{
+    if (size <= to->size - to->n)
+        return;
+    size_t half_more = to->size / 2 * 3; /* so it grows, or to what is needed */
+    size_t needed = to->n + size;
+    size_t held = to->b == to->init.b ? 0 : to->size;
+    script_reserve(lua, (half_more > needed ? half_more : needed) - held);
+}
+
+void script_add(lua_State *lua, luaL_Buffer *to, const char *bytes, size_t size)
+{
+    script_make_room(lua, to, size);
+    luaL_addlstring(to, bytes, size);
 }
 
 /* Collecting takes long for a full state, and may still be worth it: conversations end. */
@@ -325,7 +339,7 @@ lua_State *script_begin(struct script *script, lua_State *lua)
     return before;
 }
 
-void script_end(struct script *script, lua_State *before)
+void script_finish(struct script *script, lua_State *before)
 {
     script->running = before;
     if (--script->depth > 0 || script->crossed == BOUND_NONE)

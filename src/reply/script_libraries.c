@@ -231,5 +231,8 @@ int script_open_libraries(lua_State *lua)
     }
     replace_basic(lua, trusted);
     script_open_catching(lua);
+    script_open_matching(lua);
+    script_open_strings(lua);
+    script_open_table(lua);
     return 0;
 }

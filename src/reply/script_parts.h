@@ -48,7 +48,7 @@ void *script_allocate(void *context, void *block, size_t before, size_t after);
 /* A call from outside begins in this thread, with a budget of its own unless it is within another;
  * and ends: before is what script_begin returned. */
 lua_State *script_begin(struct script *script, lua_State *lua);
-void script_end(struct script *script, lua_State *before);
+void script_finish(struct script *script, lua_State *before);
 
 /* Whether a coroutine ended by crossing a bound: nothing of it may run any more. */
 bool script_is_killed(lua_State *lua);
@@ -67,6 +67,19 @@ void script_caught(lua_State *lua, int status);
 
 /* The libraries' ways to catch errors: pcall, xpcall, coroutine; they go into the globals. */
 void script_open_catching(lua_State *lua);
+
+/* Those that a message could make run long; they go into the tables string, utf8, table and os. */
+void script_open_matching(lua_State *lua);
+void script_open_strings(lua_State *lua);
+void script_open_table(lua_State *lua);
+
+/* Have so much room in a buffer of Lua's; add bytes to one. */
+void script_make_room(lua_State *lua, const luaL_Buffer *to, size_t size);
+void script_add(lua_State *lua, luaL_Buffer *to, const char *bytes, size_t size);
+
+/* Where a call of (string, ..., init) begins: an index from 0; more than the size where it is
+ * behind the end. */
+size_t script_init(lua_State *lua, int index, size_t size);
 
 /* What is said of a bound that was crossed: "too many steps: ...". */
 void script_bound_words(const struct script *script, char *text, size_t size);

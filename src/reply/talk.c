@@ -15,6 +15,7 @@
 #include "reply/talk_environment.h"
 #include "reply/talk_words.h"
 
+#include <errno.h>
 #include <goodtalk.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +70,7 @@ static int open_instance(struct talk_instance *instance, const struct script_bou
     return status;
 }
 
-static void drop_instances(struct talk *talk)
+void talk_retire(struct talk *talk)
 {
     for (unsigned i = 0; i < talk->instance_count; i++)
         close_instance(&talk->instances[i]);
@@ -82,7 +83,7 @@ static void drop_instances(struct talk *talk)
 
 static void destroy(struct talk *talk)
 {
-    drop_instances(talk);
+    talk_retire(talk);
     talk_words_free(&talk->words);
     bytes_free(&talk->source);
     free(talk->name);
@@ -144,6 +145,8 @@ int talk_read(const char *path, const struct talk_vocabulary *vocabulary,
     if (!*talk)
         return no_memory(error);
     int status = reply_file_read(path, TALK_BYTES_MAX, &(*talk)->source, error);
+    if (status != GT_DONE && error->number != ENOMEM)
+        status = error->status = GT_WRONG; /* whoever named the file was wrong */
     return finish_reading(talk, status, bounds, error);
 }
 
@@ -207,6 +210,6 @@ int talk_prepare(struct talk *talk, const struct reply_host *host, struct error 
     for (unsigned i = 0; status == GT_DONE && i < host->workers; i++)
         status = prepare_instance(talk, i, host, error);
     if (status != GT_DONE)
-        drop_instances(talk);
+        talk_retire(talk);
     return status;
 }

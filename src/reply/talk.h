@@ -90,8 +90,8 @@ struct talk_vocabulary {
 };
 
 /* Read a file and run it to learn what it says; nothing is opened. *talk gets a reference. GT_DONE;
- * GT_WRONG "mail.lua:3: max_mesage: no such setting; did you mean max_message?"; GT_FAILED (it
- * cannot be read, memory is out). */
+ * GT_WRONG "mail.lua:3: max_mesage: no such setting; did you mean max_message?", and where it
+ * cannot be read; GT_FAILED: memory is out. */
 int talk_read(const char *path, const struct talk_vocabulary *vocabulary,
               const struct script_bounds *bounds, struct talk **talk, struct error *error);
 
@@ -106,6 +106,9 @@ void talk_release(struct talk **talk);
 /* Make the instances of all the host's workers, unless they are there: GT_DONE or the reason. The
  * host lives as long as the talk is asked. */
 int talk_prepare(struct talk *talk, const struct reply_host *host, struct error *error);
+
+/* As if it had not been prepared: nobody will ask it before it is again. */
+void talk_retire(struct talk *talk);
 
 /* Worker's instance, once prepared: on that worker's thread. */
 static inline struct talk_instance *talk_instance_at(const struct talk *talk, unsigned worker)

@@ -1,4 +1,5 @@
-/* talk_replier.c: a talk file replies, by its rules. */
+/* talk_replier.c: a talk file replies, by its rules, or converses. */
+#include "reply/conversation.h"
 #include "reply/rules.h"
 #include "reply/talk.h"
 
@@ -22,6 +23,17 @@ static enum reply_when talk_answer(struct replier *replier, const struct message
     return instance->rules ? rules_answer(instance->rules, message, reply) : REPLY_NONE;
 }
 
+static int talk_converse(struct replier *replier, unsigned worker,
+                         struct conversation *conversation)
+{
+    const struct talk_instance *instance = talk_instance_at(talk_of(replier), worker);
+    struct conversation_terms terms = {.script = instance->script,
+                                       .function = instance->conversation,
+                                       .outcome = instance->outcome,
+                                       .match_bytes = instance->host->match_bytes};
+    return conversation_begin(conversation, &terms);
+}
+
 static int talk_replier_prepare(struct replier *replier, const struct reply_host *host,
                                 struct error *error)
 {
@@ -40,11 +52,13 @@ struct replier *replier_talk(struct talk *talk)
     static const struct replier_table table = {.name = "talk",
                                                .answer = talk_answer,
                                                .destroy = talk_replier_destroy,
-                                               .prepare = talk_replier_prepare};
+                                               .prepare = talk_replier_prepare,
+                                               .converse = talk_converse};
     struct talk_replier *replier = calloc(1, sizeof *replier);
     if (!replier)
         return NULL;
     replier->replier.table = &table;
+    replier->replier.converses = talk->words.kind == TALK_OF_CONVERSATION;
     replier->talk = talk_keep(talk);
     return &replier->replier;
 }

@@ -17,6 +17,7 @@
 #include "serve/connection.h"
 #include "serve/post.h"
 #include "serve/server.h"
+#include "serve/talker.h"
 #include "serve/terms.h"
 
 #include <errno.h>
@@ -185,10 +186,20 @@ struct replier *answer_replier(const struct connection *connection)
     return replier_of(worker_of(connection), connection->settings);
 }
 
+/* Its conversation hears it, and says what it likes. */
+static void converse(struct connection *connection, const struct message *message)
+{
+    join_none(connection, message->sequence);
+    if (connection->doom == REASON_NONE)
+        talker_heard(connection, message);
+}
+
 void answer_by_asking(struct connection *connection, struct replier *replier,
                       const struct message *message)
 {
-    if (replier->table->keeps)
+    if (connection->talks)
+        converse(connection, message);
+    else if (replier->table->keeps)
         ask_keeper(connection, replier, message);
     else
         ask(connection, replier, message);

@@ -12,6 +12,7 @@
 #include "serve/affected.h"
 #include "serve/server.h"
 #include "serve/sources.h"
+#include "serve/talker.h"
 
 #include <errno.h>
 
@@ -67,17 +68,26 @@ struct connection *connection_open(struct listener *listener, const struct newco
          (struct event_origin){.peer = &connection->peer, .listener = listener}, "connected");
     tell_opened(connection);
     greet(connection);
+    if (connection->settings->replier->converses && !talker_open(connection))
+        connection_doom(connection, REASON_NO_MEMORY);
     advance(connection, slice_of(NULL, 0));
     return connection;
 }
 
 /* ---- going on ---- */
 
+/* While a conversation does not hear, what comes may come, as long as nothing waits: so that one
+ * learns when the peer goes. */
+static bool reads_ahead(const struct connection *connection)
+{
+    return connection->talks && !talker_hears(connection);
+}
+
 void connection_update_reading(struct connection *connection)
 {
     struct engine *engine = worker_of(connection)->engine;
     bool wants = !connection->end_of_stream && connection->state != CONNECTION_ENDED;
-    if (connection->state == CONNECTION_OPEN && connection->heard)
+    if (connection->state == CONNECTION_OPEN && connection->heard && !reads_ahead(connection))
         wants = wants && !connection->starved && intake_open(connection);
     else if (connection->state == CONNECTION_OPEN)
         wants = wants && connection->input.size == 0 && !worker_of(connection)->intake_paused;
@@ -121,14 +131,26 @@ static void settle(struct connection *connection)
         output_release(&connection->output);
     if (hangs_on(connection))
         let_go(connection);
-    if (connection->finished && !connection->output)
+    bool done = !connection->output && (!connection->talks || talker_over(connection));
+    if (connection->finished && done)
         connection_close(connection, REASON_PEER_CLOSED);
-    if (connection->state == CONNECTION_CLOSING && !connection->output)
+    if (connection->state == CONNECTION_CLOSING && done)
         closing_begin(connection);
     if (connection->state == CONNECTION_ENDED)
         return;
     connection_update_reading(connection);
     deadlines_update(connection);
+}
+
+/* Take what its conversation hears, and let that go on, until it has to wait. */
+static void converse(struct connection *connection, struct slice received)
+{
+    talker_begin_turn(connection);
+    do {
+        talker_go_on(connection);
+        intake_take(connection, received, FRAME_BYTES);
+        received = slice_of(NULL, 0);
+    } while (talker_due(connection));
 }
 
 /* Take and send: 0, or -errno when sending failed. A send that failed comes first: what looks like
@@ -137,7 +159,10 @@ static int take_and_send(struct connection *connection, struct slice received)
 {
     if (connection->output && connection->output->failure)
         return connection->output->failure;
-    intake_take(connection, received, FRAME_BYTES);
+    if (connection->talks)
+        converse(connection, received);
+    else
+        intake_take(connection, received, FRAME_BYTES);
     return connection->doom || !connection->output ? 0 : output_flush(connection->output);
 }
 

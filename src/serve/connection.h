@@ -59,6 +59,7 @@ struct connection {
     bool spoken : 1;        /* has been sent something */
     bool starved : 1;       /* input is left that could not be taken: nothing is read meanwhile */
     bool packets : 1;       /* the socket is one of packets, each a message */
+    bool talks : 1;         /* it holds a conversation; its framing is its talker's (talker.h) */
     bool last_try : 1;      /* its pause has passed; one more receive is being tried */
     bool hung : 1;          /* a reply of its hangs: nobody misses what it does not get */
 };

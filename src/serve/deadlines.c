@@ -8,8 +8,10 @@
  *     pause             in a framing that takes pauses: silence, while we read
  *     idle-timeout      nothing unfinished, nothing due: since bytes last came or left, while we
  *                       read; or: a reply hangs, and the peer has ended its stream
+ *     a conversation    what its script waits for (talker.h)
  *     write-timeout     a send under way of which nothing is acknowledged */
 #include "serve/server.h"
+#include "serve/talker.h"
 
 #define NEVER INT64_MAX
 
@@ -70,7 +72,8 @@ static bool in_message(const struct connection *connection)
 static bool is_idle(const struct connection *connection)
 {
     return !connection->output && connection->input.size == 0 &&
-           !worker_of(connection)->intake_paused;
+           !worker_of(connection)->intake_paused &&
+           (!connection->talks || talker_idles(connection));
 }
 
 /* Whether nothing will come of it any more, from neither side: a reply hangs, and the peer, which
@@ -107,6 +110,8 @@ static int64_t due_time(const struct connection *connection)
 static int64_t next_deadline(const struct connection *connection)
 {
     int64_t next = next_write_look(connection);
+    if (connection->talks)
+        next = earlier(next, talker_deadline(connection));
     if (hangs_in_vain(connection))
         next = earlier(next, idle_deadline(connection));
     if (connection->state != CONNECTION_OPEN)

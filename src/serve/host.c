@@ -41,6 +41,7 @@ void host_open(gt_server *server)
                                        .bounds = &server->bounds,
                                        .match_bytes = (size_t)settings->match_bytes,
                                        .strict = settings->strict,
+                                       .outcome = atomic_load(&server->outcome),
                                        .engine = engine_of,
                                        .tell = tell_text};
 }

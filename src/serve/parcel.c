@@ -192,17 +192,23 @@ static void count_reply(struct parcel *parcel, uint64_t sequence, size_t size)
 }
 
 /* The next size bytes of its room. */
-static uint8_t *grow(struct parcel *parcel, uint64_t sequence, size_t size)
+static uint8_t *put_bytes(struct parcel *parcel, size_t size)
 {
     static uint8_t nowhere[1];
     uint8_t *place = parcel->end;
-    count_reply(parcel, sequence, size);
     if (size == 0)
         return nowhere;
     parcel->part.bytes.size += size;
     parcel->end += size;
     parcel->room -= size;
     return place;
+}
+
+/* The same for the reply to a message. */
+static uint8_t *grow(struct parcel *parcel, uint64_t sequence, size_t size)
+{
+    count_reply(parcel, sequence, size);
+    return put_bytes(parcel, size);
 }
 
 SELDOM static uint8_t *join_another(struct output *output, uint64_t sequence, size_t size)
@@ -295,6 +301,30 @@ bool parcel_add_text(struct output *output, struct slice shared)
         return false;
     output->waiting_bytes += shared.size;
     return true;
+}
+
+/* The parcel at the end of the queue, if text that must wait for that message may join it: what
+ * stands there has to wait as long, or longer. */
+static struct parcel *growing_for(const struct output *output, uint64_t sequence)
+{
+    struct parcel *open = output->open;
+    return open && sequence <= open->sequence ? open : growing(output);
+}
+
+uint8_t *parcel_say(struct output *output, uint64_t sequence, size_t size)
+{
+    if (sequence <= worker_recorded(output->worker))
+        sequence = 0;
+    struct parcel *parcel = growing_for(output, sequence);
+    if (!parcel || (size > parcel->room && !begin_copying(parcel, size)))
+        parcel = add(output, sequence, size);
+    if (!parcel)
+        return NULL;
+    uint8_t *place = put_bytes(parcel, size);
+    parcel->sequence = sequence > parcel->sequence ? sequence : parcel->sequence;
+    parcel->replies += size > 0;
+    output->waiting_bytes += size;
+    return place;
 }
 
 void parcel_leave(struct parcel *parcel)

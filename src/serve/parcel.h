@@ -53,6 +53,10 @@ uint8_t *parcel_join_affected(struct output *output, uint64_t sequence, size_t s
 /* Text without a message, shared: false when memory is out. */
 bool parcel_add_text(struct output *output, struct slice shared);
 
+/* Text of a conversation, which may leave when everything up to that message is recorded, whoever's
+ * it is: where its size bytes go, now. NULL when memory is out. For size 0: not NULL. */
+uint8_t *parcel_say(struct output *output, uint64_t sequence, size_t size);
+
 /* For the output: a parcel to send from, in no queue yet, with room for size bytes; with room for 0
  * it has no memory. NULL when memory is out. */
 struct parcel *parcel_take(struct output *output, size_t size);

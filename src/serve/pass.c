@@ -15,6 +15,7 @@
 #include "serve/post.h"
 #include "serve/recording.h"
 #include "serve/server.h"
+#include "serve/talker.h"
 
 #include <time.h>
 
@@ -80,8 +81,11 @@ static void reap(struct worker *worker)
     list_init(&waiting);
     list_splice(&waiting, &worker->ended);
     for (struct list *link = list_take(&waiting); link; link = list_take(&waiting)) {
+        struct connection *connection = list_item(link, struct connection, link);
         list_append(&worker->ended, link);
-        connection_reap(list_item(link, struct connection, link));
+        if (connection->talks)
+            talker_close(connection);
+        connection_reap(connection);
     }
 }
 

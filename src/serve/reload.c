@@ -13,6 +13,7 @@
 #include "reply/talk.h"
 #include "serve/host.h"
 #include "serve/server.h"
+#include "serve/verdict.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +260,7 @@ static void publish(struct reload *reload)
     talk_release(&server->talk);
     server->talk = talk_keep(reload->talk);
     server->settings.talk = server->talk;
+    verdict_use(server);
     worker_wake_others(&crew->workers[0]);
 }
 

@@ -4,6 +4,7 @@
  * its error as a sentence in the server. See run.c for what gt_run does. */
 #include "serve/server.h"
 
+#include "reply/outcome.h"
 #include "reply/talk.h"
 #include "serve/answer.h"
 #include "serve/draft.h"
@@ -162,6 +163,8 @@ void gt_free(gt_server **handle)
     while (!list_empty(&server->origins))
         origin_free(list_item(server->origins.next, struct origin, link));
     talk_release(&server->talk);
+    struct outcome *outcome = atomic_exchange(&server->outcome, NULL);
+    outcome_destroy(&outcome);
     tell_close(server);
     free(server);
 }

@@ -64,11 +64,14 @@ struct gt_server {
     atomic_bool want_told; /* that accepting has to pause for want of descriptors or memory */
     bool failed;           /* error holds why */
     bool timed_out;
-    bool drained;         /* stopped before its goal */
-    bool abandoned;       /* left at once */
-    bool begun;           /* a run has begun */
-    bool one_shot;        /* the goal is one message */
-    struct outlet outlet; /* where shown messages go; fd -1: standard output */
+    bool drained;                    /* stopped before its goal */
+    bool abandoned;                  /* left at once */
+    bool begun;                      /* a run has begun */
+    bool one_shot;                   /* the goal is one message */
+    struct outcome *_Atomic outcome; /* of talks; NULL: there is no talk file */
+    int64_t begun_ns;                /* when the run began, by its engine */
+    int64_t begun_us;                /* and by the wall clock */
+    struct outlet outlet;            /* where shown messages go; fd -1: standard output */
     struct error error;
 };
 

@@ -62,7 +62,7 @@ static const struct setting_row rows[] = {
     {{"max-script-steps", 0, SERVER, "N", "1000000", "instructions that a script may run at a time"},
      setting_read_count, FIELD(max_script_steps), 1000, INT64_MAX},
     {{"max-script-memory", 0, SERVER, "SIZE", "64MiB", "what the scripts of a worker may hold, all together"},
-     setting_read_size, FIELD(max_script_memory), 256 * 1024, INT64_MAX},
+     setting_read_script_memory, FIELD(max_script_memory), SCRIPT_MEMORY_LEAST, INT64_MAX / CREW_MOST},
     {{"max-script-allocation", 0, SERVER, "SIZE", "8MiB", "what a script may allocate at a time"},
      setting_read_size, FIELD(max_script_allocation), 64 * 1024, INT64_MAX},
     {{"trust", 0, SERVER, NULL, NULL, "scripts have io, os, require and debug too"},
@@ -173,6 +173,7 @@ int settings_init(struct settings *settings, struct error *error)
     /* Where a library differs from the program, and what depends on the count. */
     settings->count = 0;
     settings->max_memory_given = false;
+    settings->max_script_memory_given = false;
     settings->show = SHOW_NONE;
     settings->idle_timeout_ns = DURATION_AUTO;
     settings->message_timeout_ns = DURATION_AUTO;

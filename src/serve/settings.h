@@ -18,6 +18,8 @@
 #define DURATION_NONE (-1) /* "none": never */
 #define DURATION_AUTO (-2) /* not set: none in a one-shot, else the table's default */
 
+#define SCRIPT_MEMORY_LEAST ((int64_t)1024 * 1024) /* a worker's scripts have at least so much */
+
 enum reply_source {
     REPLY_FROM_TEXT,
     REPLY_FROM_FILE,
@@ -81,7 +83,8 @@ struct settings {
     int64_t seed;        /* -1: none was given */
     int64_t match_bytes; /* of a message, that patterns see */
     int64_t max_script_steps;
-    int64_t max_script_memory;     /* bytes, of a worker */
+    int64_t max_script_memory; /* bytes, of a worker */
+    bool max_script_memory_given;
     int64_t max_script_allocation; /* bytes, of a call or resume */
     bool trust;                    /* scripts may do what this process may */
 

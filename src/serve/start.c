@@ -14,6 +14,7 @@
 #include "serve/reload.h"
 #include "serve/server.h"
 #include "serve/sources.h"
+#include "serve/verdict.h"
 
 /* Descriptors of a worker that are neither connections nor listeners: its engine, guests, who has
  * just given way; of the first also the standard ones, the outlet, a few to spare. */
@@ -43,11 +44,26 @@ static int check_start(gt_server *server)
     return GT_DONE;
 }
 
+/* Whether connections hold conversations: then the count is one of those. */
+static bool converses(gt_server *server)
+{
+    bool found = false;
+    struct list *listeners = &server->listeners;
+    for (struct list *link = listeners->next; link != listeners; link = link->next) {
+        const struct listener *listener = list_item(link, struct listener, link);
+        found |= !listener->post && listener->settings->replier->converses;
+    }
+    return found;
+}
+
+/* A conversation has a connection, and ends with it. */
 static void take_goal(gt_server *server)
 {
-    server->goal.messages = server->settings.count;
-    server->goal.connections = server->settings.connections;
-    server->one_shot = server->goal.messages == 1 && server->goal.connections == 0;
+    const struct settings *settings = &server->settings;
+    bool by_conversation = converses(server) && settings->connections == 0;
+    server->goal.messages = by_conversation ? 0 : settings->count;
+    server->goal.connections = by_conversation ? settings->count : settings->connections;
+    server->one_shot = settings->count == 1 && settings->connections == 0;
 }
 
 struct engine *server_need_engine(gt_server *server)
@@ -182,6 +198,8 @@ int server_start(gt_server *server, struct engine *engine)
     engine = server_need_engine(server);
     if (!engine)
         return GT_FAILED;
+    if (verdict_open(server) != GT_DONE)
+        return server->error.status;
     server->begun = true;
     take_goal(server);
     atomic_store(&server->reloadable, server->settings.log || server->talk);
@@ -193,6 +211,8 @@ int server_start(gt_server *server, struct engine *engine)
     if (status != GT_DONE)
         return status;
     server_limit_time(server, engine);
+    server->begun_ns = engine->now_ns;
+    server->begun_us = engine_wall_us(engine);
     crew_go(server);
     tell_limits(server, &budget);
     status = tell_ready(server);

@@ -87,7 +87,7 @@ struct worker {
     uint64_t committed;        /* the last sequence the recorder was told to commit */
     int64_t wall_us;           /* this pass's wall clock, 0: not read yet */
     int64_t paused_ns;         /* when the intake was paused, if it is */
-    struct pool connections, outputs, turns, parcels, stagings, exchanges, affected;
+    struct pool connections, outputs, turns, parcels, stagings, exchanges, talkers, affected;
     struct gt_turn *at_hand; /* a turn for the next message: most are done with it at once */
     struct mailbox mailbox;
     struct timer drain_timer;

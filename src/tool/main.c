@@ -6,6 +6,7 @@
  * that signal. */
 #include "base/address.h"
 #include "tool/bench.h"
+#include "tool/check.h"
 #include "tool/help.h"
 #include "tool/notify.h"
 #include "tool/options.h"
@@ -155,6 +156,8 @@ int main(int argc, char **argv)
         return bench_command(argc - 1, argv + 1, output_closed);
     if (argc > 1 && strcmp(argv[1], "show") == 0)
         return show_command(argc - 1, argv + 1, output_closed);
+    if (argc > 1 && strcmp(argv[1], "check") == 0)
+        return check_command(argc - 1, argv + 1, output_closed);
     int status = options_parse(&options, argc, argv, &error);
     if (status == GT_DONE)
         status = act(&options, output_closed, &error);

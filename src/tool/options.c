@@ -170,12 +170,6 @@ static void walk(struct reading *reading, const struct grammar *grammar, int arg
         take_address(reading, argv[optind]);
 }
 
-/* The command to come, as first word. */
-static bool is_later_command(const char *word)
-{
-    return strcmp(word, "check") == 0;
-}
-
 /* Connections are counted instead of messages, unless both are asked for. */
 static void settle_count(struct options *options)
 {
@@ -214,11 +208,6 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
                 grammar_setting_named(&listen_vocabulary, program_defaults[i])->initial);
 
     const char *first = argc > 1 ? argv[1] : "";
-    if (is_later_command(first))
-        return error_set(error, GT_WRONG,
-                         "%s: not built yet in this version; to listen on an address of "
-                         "that name: goodtalk listen %s",
-                         first, first);
     int skipped = strcmp(first, "listen") == 0;
     struct reading reading = {options, error, {0}};
     int status = read_words(&reading, argc - skipped, argv + skipped);
