@@ -220,7 +220,7 @@ def test_a_conversation_finishes_with_the_file_it_began_with(goodtalk):
         until(lambda: connections(talk) == 1, "a connection")
         talk_file('peer:hear() peer:say "new\\n"')
         talk.signal(signal.SIGHUP)
-        talk.told_about("mail.lua")
+        talk.told_about("read again")
         with Client(talk.port) as new:
             assert new.send(b"x\n").everything() == b"new\n"
         assert old.send(b"x\n").everything() == b"old\n"
