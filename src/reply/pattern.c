@@ -15,7 +15,6 @@
 #define STACK_MOST     ((size_t)1 << 20)
 #define HEAP_KIB       4096 /* of the interpreter */
 #define NESTING_MOST   100
-#define COMPILED_MOST  32768
 #define UNICODE_WEIGHT 8 /* a step through a character, where it has properties */
 
 static const uint8_t nothing[1]; /* where an empty subject's bytes are */
@@ -55,6 +54,11 @@ static int refuse(struct slice text, int number, PCRE2_SIZE offset, struct error
     char near[32], words[160];
     if (number == PCRE2_ERROR_HEAP_FAILED || number == PCRE2_ERROR_NOMEMORY)
         return error_set(error, GT_FAILED, "no memory for a pattern");
+    if (number == PCRE2_ERROR_BACKSLASH_C_CALLER_DISABLED)
+        return error_set(error, GT_WRONG, "the pattern has \\C, which is not allowed here");
+    if (number == PCRE2_ERROR_PATTERN_TOO_LARGE)
+        return error_set(error, GT_WRONG,
+                         "the pattern is too large; fewer alternatives or repeats would help");
     pcre2_get_error_message(number, (PCRE2_UCHAR *)words, sizeof words);
     if (offset >= text.size)
         return error_set(error, GT_WRONG, "the pattern is wrong at its end: %s", words);
@@ -114,8 +118,6 @@ static int compile_quick(struct pattern *pattern, struct slice text, uint32_t *o
     if (pcre2_callout_enumerate(pattern->quick, count_callout, NULL) != 0)
         return error_set(error, GT_WRONG,
                          "the pattern has a callout, (?C), which calls nobody here");
-    if (size_of(pattern->quick) > COMPILED_MOST)
-        return error_set(error, GT_WRONG, "the pattern is too large; fewer repeats would help");
     return GT_DONE;
 }
 

@@ -17,7 +17,7 @@
 #include "base/slice.h"
 
 /* A pattern may be as long. */
-#define PATTERN_BYTES_MAX 8192
+#define PATTERN_BYTES_MAX 4096
 
 /* What the matches of a thread share: a stack, the count of work. */
 struct matcher;

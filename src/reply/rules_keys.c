@@ -17,7 +17,7 @@ typedef void key_reader(struct reading *reading, const struct key *key);
 struct key {
     const char *name;
     key_reader *read;
-    size_t place; /* in struct rule, of what it is read to */
+    size_t place; /* in struct rule, of what it is read to, where the reader does not know */
 };
 
 #define PLACE(member) offsetof(struct rule, member)
@@ -75,20 +75,23 @@ static void read_size(struct reading *reading, const struct key *key)
     *(int64_t *)place_of(reading, key) = bytes;
 }
 
-static void read_positive_size(struct reading *reading, const struct key *key)
-{
-    if (size_at(reading->lua, -1) == 0)
-        refuse(reading, key, "a size of at least 1");
-    read_size(reading, key);
-}
-
-/* A size_t is what the effect has; an int64_t what a size is read to. */
-static void read_pieces(struct reading *reading, const struct key *key)
+/* At least one byte. */
+static int64_t check_some(struct reading *reading, const struct key *key)
 {
     int64_t bytes = size_at(reading->lua, -1);
-    if (bytes <= 0)
+    if (bytes < 1)
         refuse(reading, key, "a size of at least 1, such as 100 (bytes) or \"4KiB\"");
-    *(size_t *)place_of(reading, key) = (size_t)bytes;
+    return bytes;
+}
+
+static void read_drip(struct reading *reading, const struct key *key)
+{
+    reading->rule->effects.drip = check_some(reading, key);
+}
+
+static void read_pieces(struct reading *reading, const struct key *key)
+{
+    reading->rule->effects.pieces = (size_t)check_some(reading, key);
 }
 
 static void read_count(struct reading *reading, const struct key *key)
@@ -150,8 +153,8 @@ static const struct key keys[] = {
     {"times", read_count, PLACE(times)},
     {"required", read_count, PLACE(required)},
     {"delay", read_duration, PLACE(effects.delay_ns)},
-    {"drip", read_positive_size, PLACE(effects.drip)},
-    {"pieces", read_pieces, PLACE(effects.pieces)},
+    {"drip", read_drip, 0},
+    {"pieces", read_pieces, 0},
     {"truncate", read_size, PLACE(effects.truncate_size)},
     {"close", read_flag, PLACE(effects.close)},
     {"reset", read_flag, PLACE(effects.reset)},

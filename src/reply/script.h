@@ -55,7 +55,20 @@ void script_end(struct script *script, lua_State *coroutine);
 int script_protect(struct script *script, lua_CFunction function, void *context);
 
 /* Within functions in C: charge steps to the budget of what is running; raises an error when it is
- * spent. */
+ * spent. A step is some 10 ns of work: a few bytes compared, 64 copied. */
 void script_charge(lua_State *lua, uint64_t steps);
+
+/* How many steps are left: for a function that stops by itself when they are spent, and then
+ * charges one more. */
+uint64_t script_steps(lua_State *lua);
+
+/* So many bytes are about to be allocated: raises the error of the bound that this would cross,
+ * once the garbage has been collected. For sizes that are known, and before luaL_Buffer, which
+ * fails where Lua would have collected first. */
+void script_reserve(lua_State *lua, size_t size);
+
+/* Whether a bound was crossed, so that an error which a function in C has caught (lua_pcall) must
+ * be handed on (lua_error). */
+bool script_is_spent(lua_State *lua);
 
 #endif

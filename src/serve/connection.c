@@ -8,11 +8,16 @@
  * of using it; the worker reaps it at the end of the pass, when the engine has let go of it. */
 #include "serve/connection.h"
 
+#include "base/attributes.h"
+#include "serve/affected.h"
 #include "serve/server.h"
 #include "serve/sources.h"
 #include "serve/talker.h"
 
 #include <errno.h>
+
+/* How long after its message a peer that ends its stream may still wait for the reply. */
+#define HALF_CLOSE_NS INT64_C(1000000000)
 
 static void advance(struct connection *connection, struct slice received);
 static void receive_done(struct op *op, int64_t result);
@@ -102,6 +107,19 @@ static bool takes_turns(struct connection *connection)
     return turns;
 }
 
+/* The server is stopping, and it hangs: nothing more is to come. */
+SELDOM static void let_go(struct connection *connection)
+{
+    output_forget(connection->output);
+    connection_close(connection, worker_of(connection)->finish_reason);
+    output_release(&connection->output);
+}
+
+static bool hangs_on(const struct connection *connection)
+{
+    return worker_of(connection)->hurried && output_hangs(connection->output);
+}
+
 /* Nothing more can be done now: close, or say what comes next. */
 static void settle(struct connection *connection)
 {
@@ -111,6 +129,8 @@ static void settle(struct connection *connection)
     }
     if (!takes_turns(connection))
         output_release(&connection->output);
+    if (hangs_on(connection))
+        let_go(connection);
     bool done = !connection->output && (!connection->talks || talker_over(connection));
     if (connection->finished && done)
         connection_close(connection, REASON_PEER_CLOSED);
@@ -187,13 +207,24 @@ static void receive_bytes(struct connection *connection, struct slice received)
     advance(connection, received);
 }
 
+/* A peer that has waited for a reply that hangs ends its stream as it gives up. If it did so with
+ * its message (printf | nc -N), or soon after it, it has only no more to say, and still waits. */
+static bool gives_up(const struct connection *connection)
+{
+    const struct affected *hanging = output_hangs(connection->output);
+    return hanging && worker_of(connection)->engine->now_ns >= hanging->taken_ns + HALF_CLOSE_NS;
+}
+
 static void receive_end(struct connection *connection)
 {
     connection->end_of_stream = true;
-    if (connection->state == CONNECTION_LINGERING)
+    if (connection->state == CONNECTION_LINGERING) {
         closing_look(connection);
-    else
-        advance(connection, slice_of(NULL, 0));
+        return;
+    }
+    advance(connection, slice_of(NULL, 0));
+    if (connection->state < CONNECTION_LINGERING && gives_up(connection))
+        connection_end(connection, REASON_PEER_CLOSED);
 }
 
 /* The connection failed. What it means depends on whether it still had something to get: also what
@@ -202,7 +233,7 @@ static void receive_end(struct connection *connection)
 static void receive_failed(struct connection *connection, int64_t failure)
 {
     const struct output *output = connection->output;
-    bool owed = !output_empty(output) || (output && output->failure);
+    bool owed = output_owes(output) || (output && output->failure);
     enum reason reason = REASON_RESET;
     if (connection->state == CONNECTION_LINGERING && connection->started_ns)
         reason = connection->reason;

@@ -61,6 +61,7 @@ struct connection {
     bool packets : 1;       /* the socket is one of packets, each a message */
     bool talks : 1;         /* it holds a conversation; its framing is its talker's (talker.h) */
     bool last_try : 1;      /* its pause has passed; one more receive is being tried */
+    bool hung : 1;          /* a reply of its hangs: nobody misses what it does not get */
 };
 
 /* Somebody who has been accepted. */

@@ -19,7 +19,8 @@
     COUNTER(DATAGRAMS_OVER_RATE, "datagrams-over-rate") /* over max-rate: not taken */             \
     COUNTER(MESSAGES, "messages")                       /* recorded */                             \
     COUNTER(REPLIES, "replies")                         /* handed to the system */                 \
-    COUNTER(REPLIES_DROPPED, "replies-dropped") /* to datagrams: undeliverable or too long */      \
+    COUNTER(REPLIES_DROPPED, "replies-dropped")   /* to datagrams: undeliverable or too long */    \
+    COUNTER(REPLIES_AFFECTED, "replies-affected") /* that effects happened to */                   \
     COUNTER(CONVERSATIONS, "conversations")     /* ended */                                        \
     COUNTER(CONVERSATIONS_FAILED,                                                                  \
             "conversations-failed") /* an expect was not met, or their script failed */            \

@@ -158,6 +158,7 @@ static void obey(struct worker *worker)
     if (order == ORDER_FINISH) {
         pass_limit_drain(worker);
         pass_finish(worker, REASON_DRAINED);
+        pass_hurry(worker);
     }
     if (order == ORDER_ABANDON)
         pass_abandon(worker, REASON_ABANDONED);

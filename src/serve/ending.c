@@ -54,7 +54,7 @@ static bool lost_its_reply(const struct connection *connection)
     case REASON_WRITE_TIMEOUT:
     case REASON_MEMORY:
     case REASON_NO_MEMORY:
-        return connection->proven;
+        return connection->proven && !connection->hung;
     default:
         return false;
     }

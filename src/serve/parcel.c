@@ -8,6 +8,7 @@
 #include "serve/parcel.h"
 
 #include "base/attributes.h"
+#include "serve/affected.h"
 #include "serve/connection.h"
 #include "serve/worker.h"
 
@@ -89,6 +90,7 @@ struct parcel *parcel_take(struct output *output, size_t size)
     parcel->part.turn = NULL;
     list_init(&parcel->held);
     parcel->output = output;
+    parcel->affected = NULL;
     parcel->staging = NULL;
     parcel->end = NULL;
     parcel->room = 0;
@@ -104,6 +106,10 @@ void parcel_give(struct parcel *parcel)
 {
     struct output *output = parcel->output;
     list_remove(&parcel->part.link);
+    if (parcel->affected) {
+        count_owned(output, sizeof *parcel->affected, 0);
+        affected_give(&parcel->affected);
+    }
     if (parcel->staging) {
         count_owned(output, sizeof *parcel->staging, 0);
         pool_give(&output->worker->stagings, parcel->staging);
@@ -129,16 +135,23 @@ static struct parcel *growing(const struct output *output)
     return open && open->sequence > output->worker->committed ? open : NULL;
 }
 
+/* At the end of the queue, held until that message (0: text) is recorded. */
+static void put_last(struct parcel *parcel, uint64_t sequence)
+{
+    struct output *output = parcel->output;
+    list_append(&output->queue, &parcel->part.link);
+    if (output->worker->recorder && sequence)
+        list_append(&output->worker->held_parcels, &parcel->held);
+}
+
 /* A parcel at the end of the queue, for the reply to that message (0: text). */
 static struct parcel *add(struct output *output, uint64_t sequence, size_t room)
 {
     struct parcel *parcel = parcel_take(output, room);
     if (!parcel)
         return NULL;
-    list_append(&output->queue, &parcel->part.link);
+    put_last(parcel, sequence);
     output->open = parcel;
-    if (output->worker->recorder && sequence)
-        list_append(&output->worker->held_parcels, &parcel->held);
     return parcel;
 }
 
@@ -245,6 +258,41 @@ bool parcel_join_shared(struct output *output, uint64_t sequence, struct slice s
         return join_first(output, sequence, shared);
     memcpy(grow(parcel, sequence, shared.size), shared.data, shared.size);
     return true;
+}
+
+/* It may go on: its connection does so at the end of the pass. */
+static void go_on(void *owner)
+{
+    const struct parcel *parcel = owner;
+    worker_mark_dirty(parcel->output->worker, parcel->output);
+}
+
+static bool affect(struct parcel *parcel, const struct effects *effects)
+{
+    parcel->affected = affected_create(parcel->output->worker, effects, go_on, parcel);
+    if (parcel->affected)
+        count_owned(parcel->output, 0, sizeof *parcel->affected);
+    return parcel->affected;
+}
+
+uint8_t *parcel_join_affected(struct output *output, uint64_t sequence, size_t size,
+                              const struct effects *effects)
+{
+    static uint8_t nowhere[1];
+    size_t leaving = affected_size(effects, size);
+    struct parcel *parcel = parcel_take(output, 0);
+    if (!parcel)
+        return NULL;
+    if (!affect(parcel, effects) || (size > 0 && !take_memory(parcel, size))) {
+        parcel_give(parcel);
+        return NULL;
+    }
+    put_last(parcel, sequence);
+    output->open = NULL;
+    count_reply(parcel, sequence, leaving);
+    parcel->part.bytes = slice_of(parcel->end, leaving);
+    parcel->room = 0;
+    return size > 0 ? parcel->end : nowhere;
 }
 
 bool parcel_add_text(struct output *output, struct slice shared)

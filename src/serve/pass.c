@@ -254,6 +254,17 @@ void pass_drain(struct worker *worker)
         return;
     pass_limit_drain(worker);
     begin_draining(worker, REASON_DRAINED);
+    pass_hurry(worker);
+}
+
+void pass_hurry(struct worker *worker)
+{
+    worker->hurried = true;
+    worker->more = true;
+    if (worker->affected.taken == 0)
+        return;
+    worker_each(worker, connection_go_on);
+    each_post(worker, post_hurry);
 }
 
 /* Whether a listener pauses for want of memory or descriptors and will try again. */

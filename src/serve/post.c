@@ -239,6 +239,17 @@ void post_go_on(struct post *post)
 
 /* ---- the end ---- */
 
+void post_hurry(struct post *post)
+{
+    struct list waiting;
+    list_init(&waiting);
+    list_splice(&waiting, &post->waiting);
+    for (struct list *link = list_take(&waiting); link; link = list_take(&waiting)) {
+        list_append(&post->waiting, link);
+        exchange_settle(list_item(link, struct exchange, link));
+    }
+}
+
 static void abandon_all(struct list *exchanges)
 {
     for (struct list *link = list_take(exchanges); link; link = list_take(exchanges))

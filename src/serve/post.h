@@ -24,6 +24,7 @@ struct post {
     unsigned exchange_count; /* waiting, ready and being sent */
     bool closing;
     bool told;                               /* that receiving fails */
+    bool told_effects;                       /* that some mean nothing here */
     struct exchange *sending[DATAGRAMS_MAX]; /* whose replies the send under way holds */
     struct datagram replies[DATAGRAMS_MAX];
 };
@@ -37,6 +38,9 @@ int post_renew(struct post *post, struct settings *settings);
 
 /* Do what can be done: send what is ready, receive or not as its listener's worker asks. */
 void post_go_on(struct post *post);
+
+/* What is only delayed is delayed no longer. */
+void post_hurry(struct post *post);
 
 /* End every exchange without a reply, those under way when the engine lets go of them. */
 void post_abandon(struct post *post);

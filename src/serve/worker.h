@@ -55,6 +55,7 @@ struct worker {
     bool more;                 /* something is left to do without waiting */
     bool reply_lost;           /* in a one-shot: the reply could not be delivered */
     bool abandoned;            /* everything was given up */
+    bool hurried;              /* told to stop: what only waits, by its effects, waits no longer */
     bool alone;                /* there is no other worker */
     bool drained;              /* its queues are empty: it waits until those of all are */
     bool waits_for_place;      /* counted among the limits' hosts */
@@ -86,7 +87,7 @@ struct worker {
     uint64_t committed;        /* the last sequence the recorder was told to commit */
     int64_t wall_us;           /* this pass's wall clock, 0: not read yet */
     int64_t paused_ns;         /* when the intake was paused, if it is */
-    struct pool connections, outputs, turns, parcels, stagings, exchanges, talkers;
+    struct pool connections, outputs, turns, parcels, stagings, exchanges, talkers, affected;
     struct gt_turn *at_hand; /* a turn for the next message: most are done with it at once */
     struct mailbox mailbox;
     struct timer drain_timer;

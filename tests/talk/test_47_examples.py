@@ -44,7 +44,7 @@ def test_whois(talk_file):
     assert whois(talk.port, "192.0.2.7") == "address:  192.0.2.7\nnetwork:  TEST-NET-1\n"
     assert whois(talk.port, "example.shop") == 'No match for "example.shop".\n'
     ended_well(talk)
-    assert talk.shown() == [b"Example.org", b"192.0.2.7", b"example.shop"]
+    assert talk.shown() == [b"example.org", b"192.0.2.7", b"example.shop"]
 
 
 # ---- finger, which knows no port but its own ----
@@ -274,7 +274,7 @@ def test_smtp_swaks(talk_file):
     talk.told_about("mail from me@example.org to you@example.org her@example.org, ")
     ended_well(talk)
     mail = next(shown for shown in talk.shown() if b"Who is there?" in shown)
-    assert rb"Who is there?\x0d\x0a..\x0d\x0aGood-bye" in mail
+    assert rb"Who is there?\r\n..\r\nGood-bye" in mail
 
 
 def test_smtp_swaks_pipelines(talk_file):

@@ -106,14 +106,10 @@ static struct talk_replier *make_replier(struct talk_side *side, const char *sou
     return replier;
 }
 
-void talk_start(struct talk_side *side, const char *source, const char *const *settings)
+static void begin(struct talk_side *side, const char *source, const char *const *settings)
 {
-    *side = (struct talk_side){0};
     struct sim_server *world = &side->world;
     struct talk_replier *replier = make_replier(side, source);
-    sim_server_prepare(world, 1);
-    world->shown = sim_file(world->engine);
-    world->server->outlet = (struct outlet){.fd = world->shown, .mode = WRITE_FILE};
     for (; *settings; settings += 2)
         assert_int_equal(gt_set(world->server, settings[0], settings[1]), GT_DONE);
     int type = SOCK_STREAM;
@@ -124,8 +120,32 @@ void talk_start(struct talk_side *side, const char *source, const char *const *s
     assert_int_equal(server_start(world->server, world->engine), GT_DONE);
 }
 
+void talk_start(struct talk_side *side, const char *source, const char *const *settings)
+{
+    *side = (struct talk_side){0};
+    struct sim_server *world = &side->world;
+    sim_server_prepare(world, 1);
+    world->shown = sim_file(world->engine);
+    world->server->outlet = (struct outlet){.fd = world->shown, .mode = WRITE_FILE};
+    begin(side, source, settings);
+}
+
+void talk_start_piped(struct talk_side *side, size_t capacity, const char *source,
+                      const char *const *settings)
+{
+    *side = (struct talk_side){0};
+    struct sim_server *world = &side->world;
+    sim_server_prepare(world, 1);
+    world->shown = sim_stream(world->engine, capacity);
+    sim_stream_pace(world->engine, world->shown, 0, SEC);
+    world->server->outlet = (struct outlet){.fd = world->shown, .mode = WRITE_STREAM};
+    begin(side, source, settings);
+}
+
 void talk_finish(struct talk_side *side)
 {
+    sim_server_run(&side->world, 100000 * SEC);
+    side->ended_ns = sim_now(side->world.engine);
     sim_server_finish(&side->world);
     script_destroy(&side->script);
     outcome_destroy(&side->outcome);

@@ -11,12 +11,17 @@ struct talk_side {
     struct sim_server world;
     struct outcome *outcome;
     struct script *script;
+    int64_t ended_ns;  /* when it was over */
     struct bytes news; /* what the outcome told, a line each */
 };
 
 /* Start it: source is a chunk that calls talk(function (peer) ... end) once; it finds shared and
  * log, too. Settings as in sim_server_start. */
 void talk_start(struct talk_side *side, const char *source, const char *const *settings);
+
+/* The same, shown on a pipe of this capacity whose reader reads nothing by itself. */
+void talk_start_piped(struct talk_side *side, size_t capacity, const char *source,
+                      const char *const *settings);
 
 /* As sim_server_finish; frees everything. */
 void talk_finish(struct talk_side *side);
