@@ -3,6 +3,7 @@
 #ifndef RECORD_JSON_LINE_H
 #define RECORD_JSON_LINE_H
 
+#include "base/message.h"
 #include "record/record.h"
 
 /* What was worked out for the message before. All zeros: nothing yet. */

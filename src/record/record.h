@@ -108,12 +108,6 @@ extern const char *const show_format_names[];
  * from 0 per message, with the closing line that gives the length. */
 int show_message(struct bytes *to, enum show_format format, const struct message *message);
 
-/* The id of a message as text, "0-17", and its time, "2026-01-31T12:00:00.000001Z". */
-#define MESSAGE_ID_SIZE   40
-#define MESSAGE_TIME_SIZE 40
-char *message_id(unsigned worker, uint64_t sequence, char text[MESSAGE_ID_SIZE]);
-char *message_time(int64_t time_us, char text[MESSAGE_TIME_SIZE]);
-
 /* Where shown messages go: standard output made fit for an engine. */
 struct outlet {
     int fd;     /* to write to */

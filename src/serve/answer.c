@@ -11,6 +11,7 @@
  * dropped and told. */
 #include "serve/answer.h"
 
+#include "base/message.h"
 #include "serve/connection.h"
 #include "serve/post.h"
 #include "serve/server.h"

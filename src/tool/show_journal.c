@@ -9,6 +9,7 @@
 #include "tool/show_source.h"
 
 #include "base/list.h"
+#include "base/message.h"
 #include "record/record.h"
 #include "tool/show_place.h"
 

@@ -4,6 +4,7 @@
  * Wrong: what is no JSON object; a member that is missing, there twice, or not as it is written. */
 #include "tool/show_log_line.h"
 
+#include "base/message.h"
 #include "record/record.h"
 #include "tool/show_json.h"
 #include "tool/show_time.h"

@@ -40,6 +40,7 @@ void show_sqlite_close(struct show_sqlite **sqlite)
 #else
 
 #include "base/escape.h"
+#include "base/message.h"
 #include "record/record.h"
 
 #include <dlfcn.h>

@@ -3,6 +3,7 @@
 #include "tool/show_check.h"
 #include "tool/show_place.h"
 
+#include "base/message.h"
 #include "base/units.h"
 
 #include <errno.h>

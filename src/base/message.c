@@ -1,5 +1,5 @@
 /* message.c: the id and the time of a message as text, the same wherever they are shown. */
-#include "record/record.h"
+#include "base/message.h"
 
 #include <inttypes.h>
 #include <stdio.h>
