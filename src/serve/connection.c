@@ -92,6 +92,15 @@ static bool takes_turns(struct connection *connection)
     return turns;
 }
 
+/* What has left was the last: a reply that could not be had stands behind it. */
+static void end_in_place(struct connection *connection)
+{
+    output_drop_waiting(connection->output);
+    connection_drop_input(connection);
+    connection_close(connection, connection->output->ending);
+    connection->reason = connection->output->ending; /* whatever it was closing for */
+}
+
 /* Nothing more can be done now: close, or say what comes next. */
 static void settle(struct connection *connection)
 {
@@ -99,6 +108,8 @@ static void settle(struct connection *connection)
         connection_update_reading(connection);
         return;
     }
+    if (connection->output && connection->output->ending)
+        end_in_place(connection);
     if (!takes_turns(connection))
         output_release(&connection->output);
     if (connection->finished && !connection->output)

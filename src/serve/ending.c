@@ -43,6 +43,7 @@ static void tell_end(struct connection *connection)
 static bool lost_its_reply(const struct connection *connection)
 {
     switch (connection->reason) {
+    case REASON_COMMAND_FAILED:
     case REASON_UNDELIVERED:
     case REASON_WRITE_TIMEOUT:
     case REASON_MEMORY:

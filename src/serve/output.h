@@ -38,6 +38,8 @@ struct output {
     int64_t acknowledged; /* when last looked at (output_progress) */
     int64_t progress_ns;  /* when the peer last acknowledged something */
     struct send_op send;
+    uint8_t ending; /* enum reason: nothing behind what has left leaves, and the connection closes;
+                       or none */
     bool first_taken;    /* the first parcel is in use */
     struct parcel first; /* most outputs never need another */
     struct iovec vector[SEND_PARTS_MAX];
@@ -79,7 +81,10 @@ static inline bool output_full(const struct output *output)
  * -errno when the connection has failed, else how many bytes are not acknowledged. */
 int64_t output_progress(struct output *output);
 
-/* Drop what waits: turns become orphans. Cancels a send under way. */
+/* Drop what waits: turns become orphans. */
+void output_drop_waiting(struct output *output);
+
+/* The same, and cancel a send under way. */
 void output_drop(struct output *output);
 
 /* Give it back to its worker when it is empty; *output becomes NULL then. */

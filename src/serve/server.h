@@ -57,7 +57,9 @@ struct gt_server {
     bool abandoned;       /* left at once */
     bool begun;           /* a run has begun */
     bool one_shot;        /* the goal is one message */
+    bool runs_commands;   /* --exec or --exec-connection, at some listener */
     struct outlet outlet; /* where shown messages go; fd -1: standard output */
+    struct reply_host host;
     struct error error;
 };
 
@@ -87,6 +89,15 @@ void server_obey_stops(gt_server *server);
  * type: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM. */
 int server_listen_on(gt_server *server, int fd, int type, const char *name);
 
+/* ---- host.c ---- */
+
+/* What its repliers may ask for, from now on, and a room for commands in each worker: GT_DONE or
+ * the reason in the server's error. The crew is open and has not begun. */
+int host_open(gt_server *server);
+
+/* Prepare the repliers of all listeners: GT_DONE or the reason in the server's error. */
+int host_prepare(gt_server *server);
+
 /* ---- counters.c ---- */
 
 /* Tell the counters as an event. */
@@ -105,6 +116,10 @@ struct event_origin {
 void tell(gt_server *server, enum gt_event_kind kind, enum gt_level level,
           struct event_origin origin, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+
+/* Tell what a replier has to say: one line, escaped. */
+void tell_text(gt_server *server, enum gt_level level, const struct peer *peer,
+               const char *listener, const char *text);
 
 /* Make its lock: GT_DONE or GT_FAILED. */
 int tell_open(gt_server *server);

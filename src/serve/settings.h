@@ -18,7 +18,13 @@
 #define DURATION_NONE (-1) /* "none": never */
 #define DURATION_AUTO (-2) /* not set: none in a one-shot, else the table's default */
 
-enum reply_source { REPLY_FROM_TEXT, REPLY_FROM_FILE, REPLY_FROM_ECHO, REPLY_FROM_NOTHING };
+enum reply_source {
+    REPLY_FROM_TEXT,
+    REPLY_FROM_FILE,
+    REPLY_FROM_ECHO,
+    REPLY_FROM_NOTHING,
+    REPLY_FROM_COMMAND
+};
 
 struct settings {
     atomic_uint references; /* a sealed set's, from any worker; far from what is read often */
@@ -29,7 +35,11 @@ struct settings {
     int64_t reply_source; /* enum reply_source */
     char *reply;          /* as written, escapes not yet read */
     char *reply_file;
-    char *greeting; /* as written */
+    char *exec;
+    int64_t exec_timeout_ns; /* DURATION_AUTO: as the table says, none for --exec-connection */
+    int64_t exec_max;        /* commands at once, of all workers */
+    int64_t max_reply;       /* bytes that a command may print */
+    char *greeting;          /* as written */
     char *greeting_file;
     bool greeting_exact_file; /* the greeting is the file's, not the text's */
     bool close;

@@ -8,6 +8,7 @@
 
 #include "base/escape.h"
 #include "base/units.h"
+#include "reply/command.h"
 
 #include <assert.h>
 #include <goodtalk.h>
@@ -16,7 +17,7 @@
 
 #define FILE_BYTES_MAX ((size_t)1 << 30)
 
-#define TEXT_COUNT 10
+#define TEXT_COUNT 11
 
 /* The strings that a set owns. */
 static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
@@ -31,6 +32,7 @@ static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
     texts[7] = &settings->engine;
     texts[8] = &settings->log;
     texts[9] = &settings->record;
+    texts[10] = &settings->exec;
 }
 
 static int no_memory(struct error *error)
@@ -137,6 +139,18 @@ static int seal_file(struct settings *settings, struct error *error)
     return status;
 }
 
+static int seal_command(struct settings *settings, struct error *error)
+{
+    struct command_plan *plan =
+        command_plan_create(settings->exec, settings->exec_timeout_ns, (size_t)settings->max_reply);
+    if (plan)
+        settings->replier = replier_exec(plan);
+    if (settings->replier)
+        return GT_DONE;
+    command_plan_release(&plan);
+    return no_memory(error);
+}
+
 static int seal_replier(struct settings *settings, struct error *error)
 {
     switch ((enum reply_source)settings->reply_source) {
@@ -144,6 +158,8 @@ static int seal_replier(struct settings *settings, struct error *error)
         return seal_text(settings, error);
     case REPLY_FROM_FILE:
         return seal_file(settings, error);
+    case REPLY_FROM_COMMAND:
+        return seal_command(settings, error);
     case REPLY_FROM_ECHO:
         settings->replier = replier_echo();
         break;

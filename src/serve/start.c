@@ -8,6 +8,7 @@
 #include "guard/descriptors.h"
 #include "guard/ready.h"
 #include "record/journal.h"
+#include "reply/command.h"
 #include "serve/budget.h"
 #include "serve/engine_choice.h"
 #include "serve/server.h"
@@ -76,13 +77,30 @@ static unsigned count_listeners(const gt_server *server)
     return count;
 }
 
+static bool run_commands(struct list *listeners)
+{
+    for (struct list *link = listeners->next; link != listeners; link = link->next)
+        if (list_item(link, struct listener, link)->settings->reply_source == REPLY_FROM_COMMAND)
+            return true;
+    return false;
+}
+
+/* Of commands: while one begins it needs more than while it runs. */
+static int64_t descriptors_of_commands(const gt_server *server, unsigned workers)
+{
+    if (!server->runs_commands)
+        return 0;
+    return server->settings.exec_max * COMMAND_DESCRIPTORS + workers * COMMAND_STARTING;
+}
+
 /* What the limit of open files leaves for connections; at least one. */
 static int64_t descriptors_left(const gt_server *server, unsigned workers)
 {
     bool keeps = server->settings.record != NULL;
     int64_t kept_each =
         DESCRIPTORS_KEPT + count_listeners(server) + (keeps ? JOURNAL_DESCRIPTORS_EACH : 0);
-    int64_t left = descriptors_raise() - kept_each * workers - (keeps ? JOURNAL_DESCRIPTORS : 0);
+    int64_t left = descriptors_raise() - kept_each * workers - (keeps ? JOURNAL_DESCRIPTORS : 0) -
+                   descriptors_of_commands(server, workers);
     return left > 1 ? left : 1;
 }
 
@@ -162,6 +180,10 @@ static int open_crew(gt_server *server, struct engine *engine, bool simulated,
     if (status == GT_DONE)
         status = crew_open(server, workers, engine);
     if (status == GT_DONE)
+        status = host_open(server);
+    if (status == GT_DONE)
+        status = host_prepare(server);
+    if (status == GT_DONE)
         status = crew_start(server);
     return status;
 }
@@ -178,6 +200,7 @@ int server_start(gt_server *server, struct engine *engine)
         return GT_FAILED;
     server->begun = true;
     take_goal(server);
+    server->runs_commands = run_commands(&server->listeners);
     atomic_store(&server->reloadable, server->settings.log != NULL);
     struct budget budget;
     int status = open_crew(server, engine, simulated, &budget);
