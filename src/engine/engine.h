@@ -206,7 +206,8 @@ struct child_op {
 struct spawn {
     const char *const *arguments;   /* ended by NULL; the first is the program's path */
     const char *const *environment; /* likewise: NAME=value */
-    int standard[3]; /* its standard descriptors: the caller's, as they are; or SPAWN_PIPE: then our
+    int standard[3]; /* its standard descriptors: the caller's, on which nothing is under way, and
+                        which are in blocking mode from then on; or SPAWN_PIPE: then our
                         end of a new pipe takes its place here, non-blocking, the caller's to
                         engine_close */
 };

@@ -146,6 +146,16 @@ static int64_t kill_and_reap(pid_t pid)
 
 /* ---- the engine's side ---- */
 
+/* Programs expect what they read and write to wait. */
+static void let_wait(const struct spawn *spawn)
+{
+    for (int i = 0; i < 3; i++) {
+        int flags = spawn->standard[i] >= 0 ? fcntl(spawn->standard[i], F_GETFL) : 0;
+        if (flags > 0 && flags & O_NONBLOCK)
+            fcntl(spawn->standard[i], F_SETFL, flags & ~O_NONBLOCK);
+    }
+}
+
 /* Wait for its end: 0 or -errno. The child's ends of the pipes are closed by now, so that there is
  * a descriptor to be had. */
 static int await_end(struct epoll_engine *engine, struct child_op *op)
@@ -172,6 +182,7 @@ int epoll_spawn(struct engine *base, struct child_op *op, struct spawn *spawn)
     int status = open_ends(spawn, &ends);
     if (status)
         return status;
+    let_wait(spawn);
     status = begin(op, spawn, &ends);
     close_all(ends.theirs);
     if (status == 0) {

@@ -63,7 +63,7 @@ struct command {
     struct command_plan *plan; /* it has a reference of its own */
     struct bytes environment;  /* environment.h; freed at the end, as are input and output */
     struct bytes input;
-    int socket;           /* its standard input and output, in blocking mode; -1: pipes */
+    int socket;           /* its standard input and output; -1: pipes */
     struct peer peer;     /* of whom it is told */
     const char *listener; /* likewise; outlives it */
     const char *id;       /* likewise, a part of the owner; "" where there is none */

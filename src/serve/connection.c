@@ -8,6 +8,7 @@
  * of using it; the worker reaps it at the end of the pass, when the engine has let go of it. */
 #include "serve/connection.h"
 
+#include "serve/handover.h"
 #include "serve/server.h"
 #include "serve/sources.h"
 
@@ -21,6 +22,25 @@ static void greet(struct connection *connection)
 {
     struct slice greeting = bytes_slice(&connection->settings->greeting_bytes);
     if (greeting.size > 0 && connection_say(connection, greeting) < 0)
+        connection_doom(connection, REASON_NO_MEMORY);
+}
+
+/* It takes its place among the connections to hear out, if there is one left. */
+static void hear(struct connection *connection)
+{
+    struct goal *goal = &worker_of(connection)->server->goal;
+    if (!connection->heard)
+        connection->heard = goal_reserve_connection(goal);
+}
+
+/* To its command; but where there is no place for it any more nobody listens to it. */
+static void hand_over(struct connection *connection)
+{
+    hear(connection);
+    if (!connection->heard)
+        return;
+    connection_prove(connection);
+    if (!handover_begin(connection))
         connection_doom(connection, REASON_NO_MEMORY);
 }
 
@@ -62,17 +82,27 @@ struct connection *connection_open(struct listener *listener, const struct newco
          (struct event_origin){.peer = &connection->peer, .listener = listener}, "connected");
     tell_opened(connection);
     greet(connection);
+    if (connection->settings->connection_plan)
+        hand_over(connection);
     advance(connection, slice_of(NULL, 0));
     return connection;
 }
 
 /* ---- going on ---- */
 
+/* What it says is for its command. */
+static bool is_handed(const struct connection *connection)
+{
+    return connection->settings->connection_plan != NULL;
+}
+
 void connection_update_reading(struct connection *connection)
 {
     struct engine *engine = worker_of(connection)->engine;
     bool wants = !connection->end_of_stream && connection->state != CONNECTION_ENDED;
-    if (connection->state == CONNECTION_OPEN && connection->heard)
+    if (connection->handover || (connection->state == CONNECTION_OPEN && is_handed(connection)))
+        wants = false;
+    else if (connection->state == CONNECTION_OPEN && connection->heard)
         wants = wants && !connection->starved && intake_open(connection);
     else if (connection->state == CONNECTION_OPEN)
         wants = wants && connection->input.size == 0 && !worker_of(connection)->intake_paused;
@@ -114,7 +144,7 @@ static void settle(struct connection *connection)
         output_release(&connection->output);
     if (connection->finished && !connection->output)
         connection_close(connection, REASON_PEER_CLOSED);
-    if (connection->state == CONNECTION_CLOSING && !connection->output)
+    if (connection->state == CONNECTION_CLOSING && !connection->output && !connection->handover)
         closing_begin(connection);
     if (connection->state == CONNECTION_ENDED)
         return;
@@ -150,14 +180,6 @@ void connection_go_on(struct connection *connection)
 }
 
 /* ---- what happens to it ---- */
-
-/* Its first bytes: it takes its place among the connections to hear out, if there is one left. */
-static void hear(struct connection *connection)
-{
-    struct goal *goal = &worker_of(connection)->server->goal;
-    if (!connection->heard)
-        connection->heard = goal_reserve_connection(goal);
-}
 
 static void receive_bytes(struct connection *connection, struct slice received)
 {

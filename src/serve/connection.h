@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "serve/settings.h"
 
+struct handover;
 struct listener;
 struct output;
 struct source;
@@ -40,11 +41,12 @@ struct connection {
     const struct framing *framing; /* what it speaks: its settings', until it changes */
     struct frame frame;            /* where its framing is in the input */
     struct peer peer;
-    struct source *source; /* NULL: no limit by source is set, or it has none */
-    void *data;            /* the application's own */
-    int64_t active_ns;     /* when bytes last came or left */
-    int64_t started_ns;    /* when the unfinished message began, or, paid for, may be taken;
-                              LINGERING: when all was acknowledged */
+    struct source *source;     /* NULL: no limit by source is set, or it has none */
+    struct handover *handover; /* NULL: it is not in the hands of a command */
+    void *data;                /* the application's own */
+    int64_t active_ns;         /* when bytes last came or left */
+    int64_t started_ns;        /* when the unfinished message began, or, paid for, may be taken;
+                                  LINGERING: when all was acknowledged */
     int32_t fd;
     uint8_t reason; /* enum reason: why it is closing or ended */
     /* What is looked at after each message, together. */
@@ -112,6 +114,9 @@ size_t connection_memory(const struct connection *connection);
 /* Take the messages that are complete in its input and in what was received, as far as the output,
  * the recorder, the memory and the goal have room; keep the rest. Sets starved. */
 void intake_take(struct connection *connection, struct slice received, enum frame_event event);
+
+/* It is safe from giving way to others. */
+void connection_prove(struct connection *connection);
 
 /* Whether its messages may be taken now. */
 bool intake_open(const struct connection *connection);

@@ -100,7 +100,7 @@ static int64_t due_time(const struct connection *connection)
 static int64_t next_deadline(const struct connection *connection)
 {
     int64_t next = next_write_look(connection);
-    if (connection->state != CONNECTION_OPEN)
+    if (connection->state != CONNECTION_OPEN || connection->settings->connection_plan)
         return next;
     if (connection->paid && paying_waits(connection))
         next = earlier(next, due_time(connection));
@@ -168,7 +168,7 @@ void deadlines_act(struct connection *connection, int64_t now_ns)
         closing_look(connection);
     if (connection->state >= CONNECTION_LINGERING || writing_failed(connection, now_ns))
         return;
-    bool open = connection->state == CONNECTION_OPEN;
+    bool open = connection->state == CONNECTION_OPEN && !connection->settings->connection_plan;
     bool unfinished = open && in_message(connection);
     bool idle = open && is_idle(connection);
     if (unfinished && now_ns >= message_deadline(connection))

@@ -4,6 +4,7 @@
  * over. Ending drops everything at once; the struct stays until the engine has let go of its
  * operations, and is then reaped at the end of a pass. So whoever holds a connection during a pass
  * may look at its state. */
+#include "serve/handover.h"
 #include "serve/server.h"
 #include "serve/sources.h"
 
@@ -62,6 +63,8 @@ void connection_end(struct connection *connection, enum reason reason)
     connection->state = CONNECTION_ENDED;
     connection->reason = (uint8_t)reason;
     connection_drop_input(connection);
+    if (connection->handover)
+        handover_leave(connection);
     if (connection->output)
         output_drop(connection->output);
     if (connection->receive.op.active)

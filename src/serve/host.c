@@ -54,7 +54,7 @@ static void hold_for(void *owner, struct gt_turn *turn, size_t bytes)
     answer_hold(turn, bytes);
 }
 
-static bool name_of_socket(int fd, struct peer *local)
+bool host_name_of(int fd, struct peer *local)
 {
     union {
         struct sockaddr any;
@@ -87,8 +87,8 @@ static bool local_for(void *owner, const struct gt_turn *turn, struct peer *loca
     const struct exchange *exchange = turn->exchange;
     (void)owner;
     if (connection)
-        return name_of_socket(connection->fd, local);
-    if (!exchange || !name_of_socket(exchange->post->listener->socket.fd, local))
+        return host_name_of(connection->fd, local);
+    if (!exchange || !host_name_of(exchange->post->listener->socket.fd, local))
         return false;
     use_address(&exchange->reply.local, local);
     return true;

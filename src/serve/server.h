@@ -58,6 +58,7 @@ struct gt_server {
     bool begun;           /* a run has begun */
     bool one_shot;        /* the goal is one message */
     bool runs_commands;   /* --exec or --exec-connection, at some listener */
+    bool hands_over;      /* --exec-connection */
     struct outlet outlet; /* where shown messages go; fd -1: standard output */
     struct reply_host host;
     struct error error;
@@ -94,6 +95,9 @@ int server_listen_on(gt_server *server, int fd, int type, const char *name);
 /* What its repliers may ask for, from now on, and a room for commands in each worker: GT_DONE or
  * the reason in the server's error. The crew is open and has not begun. */
 int host_open(gt_server *server);
+
+/* Which address of ours this socket has; false where it is none of IP. */
+bool host_name_of(int fd, struct peer *local);
 
 /* Prepare the repliers of all listeners: GT_DONE or the reason in the server's error. */
 int host_prepare(gt_server *server);

@@ -49,7 +49,8 @@ static const struct setting_row rows[] = {
      setting_read_flag, FIELD(close), 0, 0},
     {{"exec", 'x', LISTENER, "COMMAND", NULL, "reply with what COMMAND prints, given the message; run by sh"},
      setting_read_exec, FIELD(exec), 0, 0},
-    {{"exec-connection", 'e', LATER, "COMMAND", NULL, "run COMMAND per connection"}, NULL, 0, 0, 0},
+    {{"exec-connection", 'e', LISTENER, "COMMAND", NULL, "run COMMAND for each connection: the socket is its input and output"},
+     setting_read_command, FIELD(exec_connection), 0, 0},
     {{"exec-timeout", 0, LISTENER, "DURATION", "30s", "how long a COMMAND may run; with --exec-connection: none"},
      setting_read_duration, FIELD(exec_timeout_ns), MILLISECOND, LONGEST},
     {{"exec-max", 0, SERVER, "N", "32", "commands at once; further ones wait"},
@@ -166,6 +167,7 @@ int settings_init(struct settings *settings, struct error *error)
     settings->show = SHOW_NONE;
     settings->idle_timeout_ns = DURATION_AUTO;
     settings->message_timeout_ns = DURATION_AUTO;
+    settings->exec_timeout_ns = DURATION_AUTO;
     return GT_DONE;
 }
 
@@ -210,6 +212,17 @@ static const struct setting_row *find_row(const char *name)
     return NULL;
 }
 
+/* Who has one of these talks with its peers itself. */
+static bool is_about_replies(const struct setting_row *row)
+{
+    static const char *const names[] = {"reply", "reply-file", "echo",          "silent",
+                                        "exec",  "greeting",   "greeting-file", NULL};
+    const char *const *name = names;
+    while (*name && strcmp(*name, row->shown.name) != 0)
+        name++;
+    return *name != NULL;
+}
+
 int settings_set(struct settings *settings, const char *name, const char *value,
                  struct error *error)
 {
@@ -224,5 +237,8 @@ int settings_set(struct settings *settings, const char *name, const char *value,
     if (row->shown.argument && !value)
         return error_set(error, GT_WRONG, "--%s: needs a value: --%s %s", name, name,
                          row->shown.argument);
-    return row->read(settings, row, value, error);
+    int status = row->read(settings, row, value, error);
+    if (status == GT_DONE && is_about_replies(row))
+        settings->reply_given = row->shown.name;
+    return status;
 }

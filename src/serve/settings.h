@@ -18,6 +18,8 @@
 #define DURATION_NONE (-1) /* "none": never */
 #define DURATION_AUTO (-2) /* not set: none in a one-shot, else the table's default */
 
+struct command_plan;
+
 enum reply_source {
     REPLY_FROM_TEXT,
     REPLY_FROM_FILE,
@@ -36,6 +38,8 @@ struct settings {
     char *reply;          /* as written, escapes not yet read */
     char *reply_file;
     char *exec;
+    char *exec_connection;
+    const char *reply_given; /* the last setting about replies that was set; not owned */
     int64_t exec_timeout_ns; /* DURATION_AUTO: as the table says, none for --exec-connection */
     int64_t exec_max;        /* commands at once, of all workers */
     int64_t max_reply;       /* bytes that a command may print */
@@ -80,6 +84,7 @@ struct settings {
     /* What sealing makes of it: replies and greeting have around them what the framing asks for. */
     struct framing framing;
     struct replier *replier;
+    struct command_plan *connection_plan; /* --exec-connection's; NULL: it is not set */
     struct bytes greeting_bytes;
 };
 

@@ -17,7 +17,10 @@
 
 #define FILE_BYTES_MAX ((size_t)1 << 30)
 
-#define TEXT_COUNT 11
+/* --exec-timeout where it is not set: the table's. */
+#define MESSAGE_TIMEOUT_NS INT64_C(30000000000)
+
+#define TEXT_COUNT 12
 
 /* The strings that a set owns. */
 static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
@@ -33,6 +36,7 @@ static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
     texts[8] = &settings->log;
     texts[9] = &settings->record;
     texts[10] = &settings->exec;
+    texts[11] = &settings->exec_connection;
 }
 
 static int no_memory(struct error *error)
@@ -65,6 +69,7 @@ void settings_clear(struct settings *settings)
         *texts[i] = NULL;
     }
     replier_destroy(&settings->replier);
+    command_plan_release(&settings->connection_plan);
     bytes_free(&settings->greeting_bytes);
 }
 
@@ -139,8 +144,25 @@ static int seal_file(struct settings *settings, struct error *error)
     return status;
 }
 
+/* What is run for each connection may take as long as it likes, unless something else is said. */
+static int seal_connection(struct settings *settings, struct error *error)
+{
+    if (!settings->exec_connection)
+        return GT_DONE;
+    if (settings->reply_given)
+        return error_set(error, GT_WRONG,
+                         "--exec-connection: the command says everything; leave out --%s",
+                         settings->reply_given);
+    int64_t timeout_ns = settings->exec_timeout_ns;
+    settings->connection_plan = command_plan_create(
+        settings->exec_connection, timeout_ns == DURATION_AUTO ? DURATION_NONE : timeout_ns, 0);
+    return settings->connection_plan ? GT_DONE : no_memory(error);
+}
+
 static int seal_command(struct settings *settings, struct error *error)
 {
+    if (settings->exec_timeout_ns == DURATION_AUTO)
+        settings->exec_timeout_ns = MESSAGE_TIMEOUT_NS;
     struct command_plan *plan =
         command_plan_create(settings->exec, settings->exec_timeout_ns, (size_t)settings->max_reply);
     if (plan)
@@ -196,10 +218,11 @@ struct settings *settings_seal(const struct settings *draft, enum framing_kind k
     *sealed = *draft;
     atomic_init(&sealed->references, 1);
     sealed->replier = NULL;
+    sealed->connection_plan = NULL;
     sealed->greeting_bytes = (struct bytes){0};
     if (own_texts(sealed, error) != GT_DONE || seal_limits(sealed, error) != GT_DONE ||
         seal_framing(sealed, kind, error) != GT_DONE || seal_replier(sealed, error) != GT_DONE ||
-        seal_greeting(sealed, error) != GT_DONE)
+        seal_greeting(sealed, error) != GT_DONE || seal_connection(sealed, error) != GT_DONE)
         settings_release(&sealed);
     return sealed;
 }

@@ -24,13 +24,47 @@ static const struct event_origin nobody = {.reason = REASON_NONE};
 
 /* ---- what is asked for ---- */
 
+/* Whether commands are run at this one. */
+static bool runs_commands(const struct listener *listener)
+{
+    return listener->settings->connection_plan ||
+           listener->settings->reply_source == REPLY_FROM_COMMAND;
+}
+
+/* Whether its connections can be handed to commands. */
+static int check_handing(gt_server *server, const struct listener *listener)
+{
+    const char *why = NULL;
+    if (listener->post)
+        return error_set(&server->error, GT_WRONG,
+                         "--exec-connection: %s has datagrams, and no connections; --exec runs a "
+                         "command for each",
+                         listener->socket.name);
+    if (server->settings.log)
+        why = "log";
+    if (server->settings.record)
+        why = "record";
+    if (!why)
+        return GT_DONE;
+    return error_set(&server->error, GT_WRONG,
+                     "--exec-connection: what the command and its peer say is not seen, and cannot "
+                     "be recorded; leave out --%s",
+                     why);
+}
+
 /* Whether a run may begin. */
 static int check_start(gt_server *server)
 {
     bool connects = false;
     struct list *listeners = &server->listeners;
-    for (struct list *link = listeners->next; link != listeners; link = link->next)
-        connects |= !list_item(link, struct listener, link)->post;
+    for (struct list *link = listeners->next; link != listeners; link = link->next) {
+        const struct listener *listener = list_item(link, struct listener, link);
+        connects |= !listener->post;
+        server->runs_commands |= runs_commands(listener);
+        server->hands_over |= listener->settings->connection_plan != NULL;
+        if (listener->settings->connection_plan && check_handing(server, listener) != GT_DONE)
+            return server->error.status;
+    }
     if (server->begun)
         return error_set(&server->error, GT_WRONG, "a server runs once");
     if (list_empty(listeners))
@@ -46,6 +80,10 @@ static void take_goal(gt_server *server)
 {
     server->goal.messages = server->settings.count;
     server->goal.connections = server->settings.connections;
+    if (server->hands_over && server->goal.connections == 0) {
+        server->goal.connections = server->goal.messages;
+        server->goal.messages = 0;
+    }
     server->one_shot = server->goal.messages == 1 && server->goal.connections == 0;
 }
 
@@ -75,14 +113,6 @@ static unsigned count_listeners(const gt_server *server)
     for (const struct list *link = listeners->next; link != listeners; link = link->next)
         count++;
     return count;
-}
-
-static bool run_commands(struct list *listeners)
-{
-    for (struct list *link = listeners->next; link != listeners; link = link->next)
-        if (list_item(link, struct listener, link)->settings->reply_source == REPLY_FROM_COMMAND)
-            return true;
-    return false;
 }
 
 /* Of commands: while one begins it needs more than while it runs. */
@@ -200,7 +230,6 @@ int server_start(gt_server *server, struct engine *engine)
         return GT_FAILED;
     server->begun = true;
     take_goal(server);
-    server->runs_commands = run_commands(&server->listeners);
     atomic_store(&server->reloadable, server->settings.log != NULL);
     struct budget budget;
     int status = open_crew(server, engine, simulated, &budget);
