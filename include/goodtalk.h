@@ -57,9 +57,10 @@ enum gt_status {
     GT_FAILED = 1, /* something failed: see gt_error */
     GT_WRONG = 2,  /* a setting or an address is wrong: see gt_error */
     GT_TIMED_OUT = 3, /* "timeout" passed before the count was reached */
-    GT_UNMET = 4,     /* a talk went otherwise than expected (not returned by this version) */
-    GT_STOPPED = 5,   /* gt_stop came before the count was reached, or came twice */
-    GT_RUNNING = 6    /* gt_step: not over yet (never returned by gt_run) */
+    GT_UNMET =
+        4, /* a run with a count or a timeout: talks went otherwise than their file expects */
+    GT_STOPPED = 5, /* gt_stop came before the count was reached, or came twice */
+    GT_RUNNING = 6  /* gt_step: not over yet (never returned by gt_run) */
 };
 
 /* ---- a server ----------------------------------------------------------------------------------
@@ -75,12 +76,34 @@ GT_PUBLIC gt_server *gt_create(void);
  * would be right. */
 GT_PUBLIC int gt_set(gt_server *server, const char *name, const char *value);
 
+/* What was set, in the order in which it counts (the last of a name does): index 0, 1, ...; 1, or 0
+ * after the last. What a talk file sets stands where "talk" was set. name and value (NULL: a flag
+ * that was set alone) are valid until the next call with this server. */
+GT_PUBLIC int gt_given_at(const gt_server *server, size_t index, const char **name,
+                          const char **value);
+
+/* A talk file (goodtalk-talk(5)) is a setting: gt_set(s, "talk", "mail.lua") reads it at once, and
+ * its settings are set in that place: what was set before gives way to it, what is set afterwards
+ * counts instead. What bounds its script while it is read ("max-script-steps" and the like,
+ * "trust") is set before. Where it has rules or a conversation, "reply" and its kind are refused
+ * afterwards, and so is a run with a message callback. GT_WRONG begins with the file's name and the
+ * line. */
+
+/* Whether a run could begin with the talk file that was set, as far as can be known without opening
+ * anything: its settings, addresses, rules or conversation, for each worker. GT_DONE, and a
+ * GT_EVENT_NOTE (a notice) sums it up; GT_WRONG or GT_FAILED with the reason. */
+GT_PUBLIC int gt_check(gt_server *server);
+
 /* Listen on an address: PORT, :PORT, HOST:PORT, [V6]:PORT, tcp:..., tcp4:..., tcp6:..., udp:...,
  * udp4:..., udp6:..., unix:PATH, unix:@NAME (and so unixgram:, unixpacket:), fd:N, systemd[:NAME]
  * (sockets handed in, sd_listen_fds(3)). May be called several times, before gt_run. The socket is
  * bound at once; the address as it can be connected to is told as a GT_EVENT_LISTENING. GT_DONE,
- * GT_WRONG (not an address) or GT_FAILED (cannot listen there). */
+ * GT_WRONG (not an address) or GT_FAILED (cannot listen there). NULL: on what the talk file lists,
+ * each with the settings that it has there; where it lists nothing, or there is none, on 9999. */
 GT_PUBLIC int gt_listen(gt_server *server, const char *address);
+
+/* What gt_listen(server, NULL) listens on: index 0, 1, ...; NULL after the last. */
+GT_PUBLIC const char *gt_listed_at(const gt_server *server, size_t index);
 
 /* Serve until the count is reached, the timeout passes, or gt_stop. Returns a gt_status. A server
  * runs once. */
@@ -209,7 +232,14 @@ enum gt_event_kind {
     GT_EVENT_STOPPING,  /* draining has begun */
     GT_EVENT_FAILED,    /* the run is about to fail; text is the error */
     GT_EVENT_NOTE,      /* anything else worth a line */
-    GT_EVENT_COUNTERS /* asked for by gt_tell_counters; text sums them up, gt_counter_at has them */
+    GT_EVENT_COUNTERS,  /* asked for by gt_tell_counters; text sums them up, gt_counter_at has them
+                         */
+    GT_EVENT_UNMET,  /* something went otherwise than a talk file expects, for reason: "expect" was
+                        not met, a "script" failed, a message came that no rule matches while
+                        "strict", a rule was "required" to match more often (told at the end) */
+    GT_EVENT_OUTCOME /* the run has ended: text sums up what its talks came to. An error where
+                        gt_run returns GT_UNMET, and is gt_error then; a warning where all was not
+                        well but something else is returned; else a notice */
 };
 
 /* Something that happened; valid during the callback only. Strings that a peer can influence are
@@ -224,6 +254,8 @@ struct gt_event {
     const char *listener;              /* the listener's address, or NULL */
     const struct gt_counter *counters; /* GT_EVENT_COUNTERS: all of them */
     size_t counter_count;
+    const char *expected; /* GT_EVENT_UNMET: the pattern, or NULL */
+    const char *heard;    /* the message, "end of the stream" or "timeout"; or NULL */
 };
 
 /* Be told of events up to this level: GT_WARNING tells errors and warnings. Listening, being ready
@@ -232,8 +264,11 @@ typedef void gt_event_fn(const struct gt_event *event, void *context);
 GT_PUBLIC void gt_on_event(gt_server *server, enum gt_level level, gt_event_fn *told,
                            void *context);
 
-/* Reopen by its name what is written to (the log), soon: 1; or 0 and nothing is done, where there
- * is nothing of that kind. Safe from any thread and from signal handlers, until gt_free. */
+/* Reopen by its name what is written to (the log), and read the talk file again, soon: 1; or 0 and
+ * nothing is done, where there is nothing of that kind. A talk file that is wrong is told, and the
+ * old one stays. Open connections finish with what they were accepted with. What belongs to the
+ * server, and listen, stay as they were at the start, which is told where the file says otherwise.
+ * Safe from any thread and from signal handlers, until gt_free. */
 GT_PUBLIC int gt_reload(gt_server *server);
 
 /* ---- counters ----------------------------------------------------------------------------------

@@ -27,6 +27,10 @@ int escape_json(struct bytes *to, struct slice slice);
  */
 bool escape_json_plain(struct slice slice);
 
+/* Append slice as the text of an XML element, or of an attribute in double quotes: & < > and what a
+ * parser would change as references, what XML 1.0 forbids as \xHH. 0 or -ENOMEM (to unchanged). */
+int escape_xml(struct bytes *to, struct slice slice, bool attribute);
+
 /* Append slice in base64 (RFC 4648 section 4, padded), without quotes. 0 or -ENOMEM. */
 int escape_base64(struct bytes *to, struct slice slice);
 

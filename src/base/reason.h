@@ -1,6 +1,7 @@
 /* reason.h: why a connection ended: one reason each, from this one table.
  *
- * word: in events, logs and counters. fault: whether it is worth a warning. text: for people. */
+ * word: in events, logs and counters. fault: whether it is worth a warning (what talks expected and
+ * their errors are told before). text: for people. */
 #ifndef BASE_REASON_H
 #define BASE_REASON_H
 
@@ -16,6 +17,10 @@
            "made room at max-connections without having said anything")                            \
     REASON(PER_SOURCE, "per-source", true, "one more than max-per-source allows its source")       \
     REASON(RESET, "reset", false, "the peer reset the connection")                                 \
+    REASON(TALKED, "talked", false, "its conversation ended")                                      \
+    REASON(UNMET, "unmet", false, "what its conversation expected was not heard")                  \
+    REASON(SCRIPT_FAILED, "script-failed", false, "the script of its conversation failed")         \
+    REASON(RESET_SENT, "reset-sent", false, "reset, as was asked for with its reply")              \
     REASON(UNDELIVERED, "undelivered", true, "the peer went before its reply arrived")             \
     REASON(TOO_LONG, "too-long", true, "a message over max-message")                               \
     REASON(MALFORMED, "malformed", true, "a malformed length")                                     \

@@ -65,8 +65,9 @@ enum op_kind {
 };
 
 enum op_flag {
-    OP_PACKETS = 1,  /* receive, the owner's: the socket is of type SOCK_SEQPACKET, see below */
-    OP_TRUNCATED = 2 /* receive, the engine's, with a result: the packet was longer */
+    OP_PACKETS = 1,   /* receive, the owner's: the socket is of type SOCK_SEQPACKET, see below */
+    OP_TRUNCATED = 2, /* receive, the engine's, with a result: the packet was longer */
+    OP_SEGMENT = 4    /* send, the owner's: what is sent later is in another segment (TCP) */
 };
 
 /* Accept connections until cancelled or an error ends it. done's result: a new descriptor
@@ -248,6 +249,7 @@ struct engine {
     size_t receive_size; /* bytes one receive brings at most */
     size_t slot_bytes;   /* what it keeps for a descriptor */
     size_t own_bytes;    /* what it keeps besides: its buffers */
+    bool crowded;        /* a pass told as much as it does at once: more has happened, it seems */
     int64_t spin_ns;     /* the owner's: a pass that would sleep polls instead until so long after
                             something last happened, and only then sleeps; 0: it sleeps. What ends
                             a sleep ends the polling too, but for a signal whose handler does not

@@ -276,6 +276,7 @@ int epoll_pass(struct engine *base, int64_t wait_ns)
     run_due(engine);
     try_ready(engine);
     int status = await_events(engine, wait_ns);
+    base->crowded = status == EPOLL_EVENTS_MAX;
     try_ready(engine);
     if (status >= 0)
         status = run_timers(engine);

@@ -14,6 +14,7 @@
 
 #include <stdatomic.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 /* Events fetched at once; connections accepted per listener and pass; bytes of the one buffer that
  * all receives share. Short messages keep its beginning hot in the cache; long pipelines want it
@@ -192,6 +193,13 @@ void epoll_tell_received(struct epoll_engine *engine, struct receive_op *op, con
 void epoll_end_receive(struct epoll_engine *engine, struct receive_op *op, int64_t result);
 
 bool epoll_send(struct engine *engine, struct send_op *op, int fd);
+
+/* What the system is told for OP_SEGMENT. TCP joins nothing to a segment that ends a record,
+ * neither what waits for a slow network nor what is sent again. */
+static inline int epoll_segment(const struct op *op)
+{
+    return op->flags & OP_SEGMENT ? MSG_EOR : 0;
+}
 
 /* What is left of a send. */
 struct epoll_rest {

@@ -144,13 +144,13 @@ void epoll_rest_advance(struct epoll_rest *rest, struct send_op *op, size_t sent
     }
 }
 
-static ssize_t send_parts(int fd, struct iovec *parts, unsigned count)
+static ssize_t send_parts(const struct op *op, struct iovec *parts, unsigned count)
 {
-    const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    const int flags = MSG_DONTWAIT | MSG_NOSIGNAL | epoll_segment(op);
     if (count == 1) /* the usual reply: one call that need not fetch a vector from us */
-        return send(fd, parts->iov_base, parts->iov_len, flags);
+        return send(op->fd, parts->iov_base, parts->iov_len, flags);
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-    return sendmsg(fd, &message, flags);
+    return sendmsg(op->fd, &message, flags);
 }
 
 /* A pipe that polls as writable takes PIPE_BUF bytes without blocking; no more is certain. */
@@ -172,10 +172,10 @@ static ssize_t write_at(const struct write_op *op, struct epoll_rest rest)
 static ssize_t transfer(struct send_op *op, struct epoll_rest rest)
 {
     if (op->op.kind == OP_SEND)
-        return send_parts(op->op.fd, rest.part, rest.count);
+        return send_parts(&op->op, rest.part, rest.count);
     enum write_mode mode = list_item(op, struct write_op, send)->mode;
     if (mode == WRITE_SOCKET)
-        return send_parts(op->op.fd, rest.part, rest.count);
+        return send_parts(&op->op, rest.part, rest.count);
     if (mode == WRITE_AT)
         return write_at(list_item(op, struct write_op, send), rest);
     if (op->op.phase & PHASE_GENTLE)

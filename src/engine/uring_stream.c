@@ -29,14 +29,15 @@ static void submit_send(struct uring_engine *engine, struct io_uring_sqe *submis
                         struct send_op *op)
 {
     struct epoll_rest rest = epoll_rest_of(op);
+    unsigned flags = MSG_NOSIGNAL | (unsigned)epoll_segment(&op->op);
     if (rest.count == 1) {
         io_uring_prep_send(submission, op->op.fd, rest.part->iov_base, rest.part->iov_len,
-                           MSG_NOSIGNAL);
+                           (int)flags);
         return;
     }
     struct msghdr *message = &engine->messages[submission - engine->ring.sq.sqes];
     *message = (struct msghdr){.msg_iov = rest.part, .msg_iovlen = rest.count};
-    io_uring_prep_sendmsg(submission, op->op.fd, message, MSG_NOSIGNAL);
+    io_uring_prep_sendmsg(submission, op->op.fd, message, flags);
 }
 
 /* Hand op to the kernel: 0 or -errno. */

@@ -38,9 +38,6 @@
 #define SLOW_FOR_NS    (1000 * MILLISECOND_NS) /* and none for so long after it */
 #define MARK_NS        (200 * MILLISECOND_NS)
 
-#define ZEROS_BYTES ((size_t)64 * 1024)
-#define ZEROS_PARTS 4
-
 enum syncing { SYNCING_NOTHING, SYNCING_BATCH, SYNCING_HEADER, SYNCING_NAME };
 
 struct journal_recorder {
@@ -54,7 +51,7 @@ struct journal_recorder {
     struct journal_batch writing; /* empty unless it is being written, or waits to be */
     struct journal_batch opening; /* what the next write puts before it: a new segment's names */
     struct write_op write;
-    struct iovec parts[2 + ZEROS_PARTS];
+    struct iovec parts[2 + JOURNAL_ZERO_PARTS];
     size_t zeros_bytes; /* that the write puts behind the batch */
     struct sync_op sync;
     uint8_t syncing;      /* enum syncing: what the sync is for */
@@ -69,12 +66,10 @@ struct journal_recorder {
     int64_t doubtful_ns;  /* when the oldest batch was written that is not durable; 0: none */
     int64_t unsynced_ns;  /* the same of those that the running sync does not cover */
     struct timer retry;
-    struct timer due; /* a sync, in an interval */
+    struct timer crowd; /* the batch waits for what has happened already */
+    struct timer due;   /* a sync, in an interval */
     struct timer mark;
 };
-
-/* What a batch needs so that all of it is written. */
-static uint8_t zeros[ZEROS_BYTES];
 
 static void advance(struct journal_recorder *own);
 
@@ -98,6 +93,7 @@ static bool failed(const struct journal_recorder *own)
 static void stop_timers(struct journal_recorder *own)
 {
     engine_timer_stop(own->engine, &own->retry);
+    engine_timer_stop(own->engine, &own->crowd);
     engine_timer_stop(own->engine, &own->due);
     engine_timer_stop(own->engine, &own->mark);
 }
@@ -320,18 +316,6 @@ static bool settle_write(struct journal_recorder *own, int64_t result)
     return true;
 }
 
-/* How many zeros follow the batch, so that the next ones need no new blocks: none for most. */
-static size_t zeros_wanted(const struct journal_recorder *own)
-{
-    const struct journal_segment *segment = &own->segment;
-    uint64_t end = segment->offset + own->opening.bytes.size + own->writing.bytes.size;
-    if (end <= segment->zeroed || own->sparing)
-        return 0;
-    uint64_t left = segment->size - end;
-    uint64_t most = ZEROS_BYTES * ZEROS_PARTS;
-    return (size_t)(left < most ? left : most);
-}
-
 static void fill_parts(struct journal_recorder *own)
 {
     struct bytes *all[] = {&own->opening.bytes, &own->writing.bytes};
@@ -339,9 +323,9 @@ static void fill_parts(struct journal_recorder *own)
     for (int i = 0; i < 2; i++)
         if (all[i]->size > 0)
             *part++ = (struct iovec){bytes_end(all[i]) - all[i]->size, all[i]->size};
-    own->zeros_bytes = zeros_wanted(own);
-    for (size_t left = own->zeros_bytes; left > 0; left -= part++->iov_len)
-        *part = (struct iovec){zeros, left < ZEROS_BYTES ? left : ZEROS_BYTES};
+    own->zeros_bytes = 0;
+    if (!own->sparing)
+        own->zeros_bytes = journal_segment_zeros(&own->segment, all[0]->size + all[1]->size, &part);
     own->write.send.parts = own->parts;
     own->write.send.part_count = (unsigned)(part - own->parts);
 }
@@ -427,6 +411,12 @@ static void on_retry(struct timer *timer, int64_t now_ns)
     go_on(list_item(timer, struct journal_recorder, retry));
 }
 
+static void on_crowd(struct timer *timer, int64_t now_ns)
+{
+    (void)now_ns;
+    go_on(list_item(timer, struct journal_recorder, crowd));
+}
+
 static void on_due(struct timer *timer, int64_t now_ns)
 {
     struct journal_recorder *own = list_item(timer, struct journal_recorder, due);
@@ -471,9 +461,23 @@ static void journal_take_back(struct recorder *recorder)
         journal_batch_take_back(&own_of(recorder)->gathering);
 }
 
+/* Where more has happened than a pass tells, the batch waits for that too: a timer that is due has
+ * the next pass fetch all of it. A sync costs as much as the messages of a pass. */
+static bool waits_for_crowd(struct journal_recorder *own)
+{
+    bool crowded = own->engine->crowded && own->gathering.bytes.size > 0;
+    if (!crowded || interval_of(own) != JOURNAL_SYNC_ALWAYS || failed(own) || own->stopping)
+        return false;
+    if (!timer_is_set(&own->crowd))
+        engine_timer_set(own->engine, &own->crowd, own->engine->now_ns);
+    return true;
+}
+
 static void journal_commit(struct recorder *recorder)
 {
-    advance(own_of(recorder));
+    struct journal_recorder *own = own_of(recorder);
+    if (!waits_for_crowd(own))
+        advance(own);
 }
 
 static bool journal_full(const struct recorder *recorder)
@@ -580,6 +584,7 @@ struct recorder *journal_recorder_create(struct journal *journal, struct engine 
     own->write.send.op.done = on_written;
     own->sync.op.done = on_synced;
     own->retry.fire = on_retry;
+    own->crowd.fire = on_crowd;
     own->due.fire = on_due;
     own->mark.fire = on_mark;
     take_up(own, worker);

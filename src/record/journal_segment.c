@@ -12,6 +12,8 @@
 
 #include <errno.h>
 
+#define ZEROS_BYTES ((size_t)64 * 1024)
+
 /* Bytes; where the disk has less room than this, it is full. */
 #define SMALLEST_BYTES ((uint64_t)64 * 1024)
 
@@ -92,4 +94,18 @@ void journal_segment_leave(struct journal_segment *segment, struct disk *disk)
     if (segment->file >= 0)
         disk->table->close(disk, segment->file);
     segment->file = -1;
+}
+
+size_t journal_segment_zeros(const struct journal_segment *segment, size_t size,
+                             struct iovec **part)
+{
+    static uint8_t zeros[ZEROS_BYTES];
+    uint64_t end = segment->offset + size;
+    if (end <= segment->zeroed)
+        return 0;
+    size_t most = ZEROS_BYTES * JOURNAL_ZERO_PARTS;
+    size_t wanted = segment->size - end < most ? (size_t)(segment->size - end) : most;
+    for (size_t left = wanted; left > 0; left -= (*part)++->iov_len)
+        **part = (struct iovec){zeros, left < ZEROS_BYTES ? left : ZEROS_BYTES};
+    return wanted;
 }

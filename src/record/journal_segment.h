@@ -9,6 +9,7 @@
 #include "record/journal_format.h"
 
 #include <stdbool.h>
+#include <sys/uio.h>
 
 struct journal_segment {
     int file; /* a descriptor; -1: there is none */
@@ -34,6 +35,13 @@ void journal_segment_close(struct journal_segment *segment, struct disk *disk);
 
 /* Close it as it is: after a failure. */
 void journal_segment_leave(struct journal_segment *segment, struct disk *disk);
+
+/* Zeros that should be written behind what is appended now, size bytes, so that what comes next
+ * needs no new blocks of the disk: how many (none, mostly); they are put at *part, which then is
+ * behind them: at most JOURNAL_ZERO_PARTS. */
+#define JOURNAL_ZERO_PARTS 4
+size_t journal_segment_zeros(const struct journal_segment *segment, size_t size,
+                             struct iovec **part);
 
 static inline bool journal_segment_fits(const struct journal_segment *segment, size_t size)
 {

@@ -13,8 +13,11 @@
 
 struct command_plan;
 struct command_room;
+struct conversation;
 struct effects;
 struct engine;
+struct outcome;
+struct script_bounds;
 
 /* What a replier says to a message. */
 struct reply {
@@ -39,8 +42,12 @@ struct replier;
  * asked. */
 struct reply_host {
     void *owner;
-    unsigned workers; /* message->worker is less */
-    uint64_t seed;    /* of what is left to chance; the same again with --seed */
+    unsigned workers;                   /* message->worker is less */
+    uint64_t seed;                      /* of what is left to chance; the same again with --seed */
+    const struct script_bounds *bounds; /* of each worker's script */
+    size_t match_bytes;                 /* of a message that patterns see */
+    bool strict;                        /* a message that no rule matches is a failure */
+    struct outcome *outcome;            /* what becomes of expectations; of all workers */
     /* The engine of a worker, on that worker's thread. */
     struct engine *(*engine)(void *owner, unsigned worker);
     /* Tell as an event, where it is wanted: about a peer and listener, either may be NULL; text is
@@ -74,6 +81,9 @@ struct replier_table {
     /* Before it is asked by the host's workers, each on its own thread: GT_DONE, or the reason why
      * it cannot be. NULL: there is nothing to prepare. */
     int (*prepare)(struct replier *replier, const struct reply_host *host, struct error *error);
+    /* Where the replier converses: begin the conversation of a new connection of this worker, on
+     * its thread (conversation_begin): GT_DONE, or GT_FAILED when memory is out. */
+    int (*converse)(struct replier *replier, unsigned worker, struct conversation *conversation);
     bool keeps; /* it may reply later, and so is given a turn to keep; else there may be none */
 };
 
@@ -82,6 +92,8 @@ struct replier {
     bool constant;      /* it says the same to every message, and need not be asked (35
                            instructions): */
     struct slice bytes; /* this, shared */
+    bool converses;     /* a connection has a conversation instead of replies: its messages are not
+                           answered */
 };
 
 static inline enum reply_when replier_answer(struct replier *replier, const struct message *message,

@@ -1,68 +1,218 @@
-/* script.c: a Lua state that knows whose it is. */
+/* script.c: a worker's Lua state, and what is called in it from outside.
+ *
+ * A call that fails is explained: by Lua's own traceback, made where the error was raised; or,
+ * where a bound was crossed, by what was written down then, for neither steps nor memory may be
+ * left. A call of a state that is full, and stays so when its garbage is collected, fails before it
+ * begins.
+ *
+ * The first slot of the main thread's stack has the function that makes tracebacks, so that a call
+ * need not put it there each time. */
 #include "reply/script.h"
 
+#include "base/attributes.h"
+#include "base/units.h"
 #include "reply/mathematics.h"
+#include "reply/script_parts.h"
 
 #include <goodtalk.h>
-#include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct script {
-    lua_State *lua;
-    size_t bytes;
-};
+#define HANDLER 1
 
-static void *allocate(void *context, void *block, size_t before, size_t after)
+static const char wordless[] = "an error that has no words";
+static const char full_words[] = "out of memory: the script's state is full (max-script-memory)";
+
+/* ---- what an error is told as ---- */
+
+static int add_traceback(lua_State *lua)
 {
-    struct script *script = context;
-    void *result = NULL;
-    if (after == 0)
-        free(block);
-    else if (!(result = realloc(block, after)))
-        return NULL;
-    script->bytes += after - (block ? before : 0);
-    return result;
+    if (script_is_spent(lua))
+        return 1;
+    luaL_traceback(lua, lua, luaL_tolstring(lua, 1, NULL), 1);
+    return 1;
 }
 
-struct script *script_of(lua_State *lua)
+static int push_bound_error(lua_State *lua)
 {
-    struct script *script;
-    memcpy(&script, lua_getextraspace(lua), sizeof script);
-    return script;
+    char words[200];
+    struct script *script = script_of(lua);
+    script_bound_words(script, words, sizeof words);
+    lua_pushfstring(lua, "%s%s\nstack traceback:%s", script->where, words, script->trace);
+    return 1;
 }
+
+/* (coroutine, its error) */
+static int push_coroutine_error(lua_State *lua)
+{
+    luaL_traceback(lua, lua_touserdata(lua, 1), luaL_tolstring(lua, 2, NULL), 0);
+    return 1;
+}
+
+/* Put the words for a crossed bound in the place of what is on top. */
+static SELDOM void explain_bound(struct script *script, lua_State *lua)
+{
+    lua_State *on = script->lua;
+    lua_pop(lua, 1);
+    script->lifted = true;
+    lua_pushcfunction(on, push_bound_error);
+    if (lua_pcall(on, 0, 1, 0) != LUA_OK) {
+        lua_pop(on, 1);
+        lua_rawgetp(on, LUA_REGISTRYINDEX, full_words);
+    }
+    script->lifted = false;
+    lua_xmove(on, lua, 1);
+}
+
+static SELDOM int explain(struct script *script, lua_State *lua, int status)
+{
+    if (status == LUA_ERRMEM && script->crossed == BOUND_NONE)
+        script->crossed = BOUND_STATE;
+    if (script->crossed != BOUND_NONE) {
+        explain_bound(script, lua);
+    } else if (lua_type(lua, -1) != LUA_TSTRING) {
+        lua_pop(lua, 1);
+        lua_rawgetp(lua, LUA_REGISTRYINDEX, wordless);
+    }
+    return status;
+}
+
+static SELDOM int explain_coroutine(struct script *script, lua_State *coroutine, int status)
+{
+    lua_State *lua = script->lua;
+    if (status != LUA_ERRMEM && script->crossed == BOUND_NONE) {
+        lua_pushcfunction(lua, push_coroutine_error);
+        lua_pushlightuserdata(lua, coroutine);
+        lua_xmove(coroutine, lua, 1);
+        int made = lua_pcall(lua, 2, 1, 0);
+        lua_xmove(lua, coroutine, 1);
+        if (made == LUA_OK)
+            return status;
+    }
+    return explain(script, coroutine, status);
+}
+
+/* Put the words for a full state in the place of so many values. */
+static SELDOM int refuse(lua_State *lua, int values)
+{
+    lua_pop(lua, values);
+    lua_rawgetp(lua, LUA_REGISTRYINDEX, full_words);
+    return LUA_ERRMEM;
+}
+
+/* ---- calls ---- */
+
+static int call(struct script *script, int arguments, int results, int handler)
+{
+    lua_State *lua = script->lua;
+    if (script_is_full(script))
+        return refuse(lua, arguments + 1);
+    lua_State *before = script_begin(script, lua);
+    int status = lua_pcall(lua, arguments, results, handler);
+    if (status != LUA_OK)
+        explain(script, lua, status);
+    script_finish(script, before);
+    return status;
+}
+
+int script_call(struct script *script, int arguments, int results)
+{
+    return call(script, arguments, results, HANDLER);
+}
+
+int script_protect(struct script *script, lua_CFunction function, void *context)
+{
+    lua_pushcfunction(script->lua, function);
+    lua_pushlightuserdata(script->lua, context);
+    return call(script, 1, 0, 0);
+}
+
+int script_resume(struct script *script, lua_State *coroutine, int arguments, int *results)
+{
+    *results = 1;
+    if (script_is_full(script))
+        return refuse(coroutine, arguments);
+    lua_State *before = script_begin(script, coroutine);
+    script_watch(script, coroutine);
+    int status = lua_resume(coroutine, script->lua, arguments, results);
+    if (status != LUA_OK && status != LUA_YIELD) {
+        *results = 1;
+        explain_coroutine(script, coroutine, status);
+    }
+    script_finish(script, before);
+    return status;
+}
+
+int script_load(struct script *script, struct slice source, const char *name, struct error *error)
+{
+    lua_State *lua = script->lua;
+    char chunk[256] = "@";
+    strncat(chunk, name, sizeof chunk - 2);
+    lua_State *before = script_begin(script, lua);
+    script->call_bytes = script->bounds.state_bytes;
+    int status = luaL_loadbufferx(lua, (const char *)source.data, source.size, chunk,
+                                  script->bounds.trusted ? "bt" : "t");
+    if (status != LUA_OK)
+        explain(script, lua, status);
+    script_finish(script, before);
+    if (status == LUA_OK)
+        return GT_DONE;
+    int failed = status == LUA_ERRSYNTAX ? GT_WRONG : GT_FAILED;
+    error_set(error, failed, "%s", lua_tostring(lua, -1));
+    lua_pop(lua, 1);
+    return failed;
+}
+
+/* ---- the state ---- */
 
 lua_State *script_lua(const struct script *script)
 {
     return script->lua;
 }
 
-size_t script_bytes(const struct script *script)
+/* What is said when there may be no memory to say it. */
+static void keep_words(lua_State *lua, const char *words)
 {
-    return script->bytes;
+    lua_pushstring(lua, words);
+    lua_rawsetp(lua, LUA_REGISTRYINDEX, words);
 }
 
-static int open_libraries(lua_State *lua)
+static int open_state(lua_State *lua)
 {
-    luaL_openlibs(lua);
-    return 0;
+    keep_words(lua, script_crossed_words);
+    keep_words(lua, full_words);
+    keep_words(lua, wordless);
+    return script_open_libraries(lua);
+}
+
+static int make_state(struct script *script)
+{
+    lua_State *lua = script->lua = script->running = lua_newstate(script_allocate, script);
+    if (!lua)
+        return LUA_ERRMEM;
+    memcpy(lua_getextraspace(lua), &script, sizeof script);
+    lua_pushcfunction(lua, open_state);
+    int status = lua_pcall(lua, 0, 0, 0);
+    lua_pushcfunction(lua, add_traceback);
+    script_watch(script, lua);
+    return status;
 }
 
 struct script *script_create(const struct script_bounds *bounds, struct error *error)
 {
-    (void)bounds;
+    char words[40];
     if (mathematics_load(error) != GT_DONE)
         return NULL;
     struct script *script = calloc(1, sizeof *script);
-    if (script)
-        script->lua = lua_newstate(allocate, script);
-    if (script && script->lua) {
-        memcpy(lua_getextraspace(script->lua), &script, sizeof script);
-        if (script_protect(script, open_libraries, NULL) == LUA_OK)
+    if (script) {
+        script->bounds = *bounds;
+        script->interval = SCRIPT_INTERVAL;
+        if (make_state(script) == LUA_OK && !script_is_full(script))
             return script;
     }
     script_destroy(&script);
-    error_set(error, GT_FAILED, "no memory for a script's state");
+    error_set(error, GT_FAILED, "no memory for a script's state (max-script-memory is %s)",
+              units_size_words(words, sizeof words, (int64_t)bounds->state_bytes));
     return NULL;
 }
 
@@ -74,54 +224,10 @@ void script_destroy(struct script **script)
     *script = NULL;
 }
 
-int script_load(struct script *script, struct slice source, const char *name, struct error *error)
+void script_end(struct script *script, lua_State *coroutine)
 {
-    lua_State *lua = script->lua;
-    char chunk[256] = "@";
-    strncat(chunk, name, sizeof chunk - 2);
-    if (luaL_loadbufferx(lua, (const char *)source.data, source.size, chunk, "t") == LUA_OK)
-        return GT_DONE;
-    error_set(error, GT_WRONG, "%s", lua_tostring(lua, -1));
-    lua_pop(lua, 1);
-    return GT_WRONG;
-}
-
-static int add_traceback(lua_State *lua)
-{
-    luaL_traceback(lua, lua, luaL_tolstring(lua, 1, NULL), 1);
-    return 1;
-}
-
-int script_call(struct script *script, int arguments, int results)
-{
-    lua_State *lua = script->lua;
-    int handler = lua_gettop(lua) - arguments;
-    lua_pushcfunction(lua, add_traceback);
-    lua_insert(lua, handler);
-    int status = lua_pcall(lua, arguments, results, handler);
-    lua_remove(lua, handler);
-    return status;
-}
-
-int script_resume(struct script *script, lua_State *coroutine, int arguments, int *results)
-{
-    int status = lua_resume(coroutine, script->lua, arguments, results);
-    if (status != LUA_OK && status != LUA_YIELD) {
-        luaL_traceback(script->lua, coroutine, lua_tostring(coroutine, -1), 0);
-        lua_xmove(script->lua, coroutine, 1);
-    }
-    return status;
-}
-
-int script_protect(struct script *script, lua_CFunction function, void *context)
-{
-    lua_pushcfunction(script->lua, function);
-    lua_pushlightuserdata(script->lua, context);
-    return lua_pcall(script->lua, 1, 0, 0);
-}
-
-void script_charge(lua_State *lua, uint64_t steps)
-{
-    (void)lua;
-    (void)steps;
+    lua_State *before = script_begin(script, coroutine);
+    if (!script_is_killed(coroutine))
+        lua_resetthread(coroutine);
+    script_finish(script, before);
 }

@@ -14,19 +14,13 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "reply/script_bounds.h"
 
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
 
 struct script;
-
-struct script_bounds {
-    uint64_t steps;     /* of a call or resume */
-    size_t call_bytes;  /* that a call or resume may allocate, what it frees meanwhile included */
-    size_t state_bytes; /* of the whole state */
-    bool trusted;       /* scripts have io, os, require, debug, bytecode, too: --trust */
-};
 
 /* A state with the libraries that scripts may use: NULL when memory is out, with the reason. */
 struct script *script_create(const struct script_bounds *bounds, struct error *error);
@@ -52,12 +46,29 @@ int script_call(struct script *script, int arguments, int results);
  * are on top. */
 int script_resume(struct script *script, lua_State *coroutine, int arguments, int *results);
 
+/* End a coroutine that has not returned: its to-be-closed variables are closed, with a budget of
+ * their own; what goes wrong in that is nobody's. It is dead afterwards. */
+void script_end(struct script *script, lua_State *coroutine);
+
 /* Call a function in C with context as its only argument (a light userdata), in protected mode, to
  * use Lua from outside. LUA_OK, or an error whose message is on the stack. Results: none. */
 int script_protect(struct script *script, lua_CFunction function, void *context);
 
 /* Within functions in C: charge steps to the budget of what is running; raises an error when it is
- * spent. */
+ * spent. A step is some 10 ns of work: a few bytes compared, 64 copied. */
 void script_charge(lua_State *lua, uint64_t steps);
+
+/* How many steps are left: for a function that stops by itself when they are spent, and then
+ * charges one more. */
+uint64_t script_steps(lua_State *lua);
+
+/* So many bytes are about to be allocated: raises the error of the bound that this would cross,
+ * once the garbage has been collected. For sizes that are known, and before luaL_Buffer, which
+ * fails where Lua would have collected first. */
+void script_reserve(lua_State *lua, size_t size);
+
+/* Whether a bound was crossed, so that an error which a function in C has caught (lua_pcall) must
+ * be handed on (lua_error). */
+bool script_is_spent(lua_State *lua);
 
 #endif

@@ -11,10 +11,14 @@
  * dropped and told. */
 #include "serve/answer.h"
 
+#include "base/attributes.h"
 #include "base/message.h"
+#include "reply/effects.h"
 #include "serve/connection.h"
 #include "serve/post.h"
 #include "serve/server.h"
+#include "serve/talker.h"
+#include "serve/terms.h"
 
 #include <errno.h>
 
@@ -93,10 +97,46 @@ static bool at_hand(const struct gt_turn *turn)
     return worker_of_turn(turn)->at_hand == turn;
 }
 
+/* What becomes of the connection with a reply like this. One that hangs stays, whatever else is
+ * asked for. */
+static void join_effects(struct connection *connection, const struct effects *effects)
+{
+    if (effects->hang)
+        connection->hung = true;
+    else if (effects->reset)
+        connection_reset(connection);
+    else if (effects->close)
+        connection_close(connection, REASON_REPLIED);
+}
+
+/* Something happens to it, or to nothing. */
+SELDOM static void join_affected(struct connection *connection, uint64_t sequence,
+                                 enum reply_when when, const struct reply *reply)
+{
+    struct frame_wrapping wrapping = {.head_size = 0};
+    struct slice bytes = when == REPLY_NONE ? slice_of(NULL, 0) : reply->bytes;
+    bool wrapped = when == REPLY_NONE || reply->shared;
+    if (!wrapped && !frame_wrap(connection->framing, bytes, FRAME_REPLY_PLAIN, &wrapping)) {
+        join_none(connection, sequence);
+        fail(connection, -EMSGSIZE);
+        return;
+    }
+    uint8_t *place = parcel_join_affected(connection->output, sequence,
+                                          wrapped_size(&wrapping, bytes), reply->effects);
+    if (!place) {
+        fail(connection, -ENOMEM);
+        return;
+    }
+    put_wrapped(place, &wrapping, bytes);
+    join_effects(connection, reply->effects);
+}
+
 static void join_reply(struct connection *connection, uint64_t sequence, enum reply_when when,
                        const struct reply *reply)
 {
-    if (when == REPLY_NONE)
+    if (reply->effects && effects_any(reply->effects))
+        join_affected(connection, sequence, when, reply);
+    else if (when == REPLY_NONE)
         join_none(connection, sequence);
     else if (when == REPLY_LOST)
         fail(connection, -ENOMEM);
@@ -148,10 +188,20 @@ struct replier *answer_replier(const struct connection *connection)
     return replier_of(worker_of(connection), connection->settings);
 }
 
+/* Its conversation hears it, and says what it likes. */
+static void converse(struct connection *connection, const struct message *message)
+{
+    join_none(connection, message->sequence);
+    if (connection->doom == REASON_NONE)
+        talker_heard(connection, message);
+}
+
 void answer_by_asking(struct connection *connection, struct replier *replier,
                       const struct message *message)
 {
-    if (replier->table->keeps)
+    if (connection->talks)
+        converse(connection, message);
+    else if (replier->table->keeps)
         ask_keeper(connection, replier, message);
     else
         ask(connection, replier, message);
@@ -216,7 +266,7 @@ static const struct framing *framing_of(const struct gt_turn *turn)
     if (turn->connection)
         return ((const struct connection *)turn->connection)->framing;
     if (turn->exchange)
-        return &((const struct exchange *)turn->exchange)->post->listener->settings->framing;
+        return &((const struct exchange *)turn->exchange)->terms->settings->framing;
     return NULL;
 }
 
@@ -248,12 +298,23 @@ static int fill_copy(struct gt_turn *turn, struct slice reply)
     return result;
 }
 
+/* Something happens to a datagram's reply: whether there is still one. */
+SELDOM static enum reply_when affect_datagram(struct exchange *exchange, enum reply_when when,
+                                              const struct effects *effects)
+{
+    if (when == REPLY_NOW && exchange_affect(exchange, effects) == 0)
+        return effects->hang ? REPLY_NONE : REPLY_NOW;
+    return when == REPLY_NOW ? REPLY_NONE : when;
+}
+
 void answer_datagram(struct exchange *exchange, const struct message *message)
 {
     struct reply reply = {.shared = false};
     struct gt_turn *turn = exchange->turn;
-    struct replier *replier = replier_of(worker_of_turn(turn), exchange->post->listener->settings);
+    struct replier *replier = replier_of(worker_of_turn(turn), exchange->terms->settings);
     enum reply_when when = replier_answer(replier, message, turn, &reply);
+    if (reply.effects && effects_any(reply.effects))
+        when = affect_datagram(exchange, when, reply.effects);
     if (when == REPLY_LOST)
         fail_turn(turn, -ENOMEM);
     if (when == REPLY_NONE || when == REPLY_LOST)

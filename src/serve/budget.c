@@ -1,8 +1,9 @@
 /* budget.c: what everything may come to, and whether it fits.
  *
  * The happy path: the sum of the defaults is far less than what there is. Where it is not, it is
- * first max-memory that becomes less, then the number of connections, unless they were asked for.
- * What was asked for and does not fit even so is refused, and the sentence says what would. */
+ * first max-script-memory and max-memory that become less, then the number of connections, unless
+ * they were asked for. What was asked for and does not fit even so is refused, and the sentence
+ * says what would. */
 #include "serve/budget.h"
 
 #include "base/units.h"
@@ -76,7 +77,7 @@ static void count(struct budget *budget, const gt_server *server, int64_t connec
 /* All but messages. */
 static int64_t fixed(const struct budget *budget)
 {
-    return budget->places + budget->of_workers + budget->of_sources;
+    return budget->places + budget->of_workers + budget->of_sources + budget->of_scripts;
 }
 
 /* ---- fitting ---- */
@@ -107,11 +108,37 @@ static int refuse_workers(gt_server *server, const struct budget *budget, struct
         (limit.bytes - MESSAGES_LEAST) / each);
 }
 
+static int refuse_scripts(gt_server *server, const struct budget *budget, struct memory_limit limit)
+{
+    char asked[32], all[32], memory[32];
+    return error_set(&server->error, GT_FAILED,
+                     "--max-script-memory %s: for %u worker%s that is %s, which does not fit into "
+                     "the %s that this process may have (%s)",
+                     units_size_words(asked, sizeof asked, server->settings.max_script_memory),
+                     budget->workers, budget->workers == 1 ? "" : "s",
+                     units_size_words(all, sizeof all, budget->of_scripts),
+                     units_size_words(memory, sizeof memory, limit.bytes), limit.what);
+}
+
+/* What a talk file's scripts may hold: where that was not asked for, a quarter of all. */
+static int count_scripts(gt_server *server, struct budget *budget, struct memory_limit limit)
+{
+    if (!server->talk)
+        return GT_DONE;
+    int64_t *each = &server->settings.max_script_memory;
+    int64_t share = limit.bytes / 4 / budget->workers;
+    if (!server->settings.max_script_memory_given && *each > share)
+        *each = share > SCRIPT_MEMORY_LEAST ? share : SCRIPT_MEMORY_LEAST;
+    budget->of_scripts = budget->workers * *each;
+    bool fits = budget->of_scripts + budget->of_workers + MESSAGES_LEAST <= limit.bytes;
+    return fits ? GT_DONE : refuse_scripts(server, budget, limit);
+}
+
 /* How many connections fit beside the rest. */
 static int64_t connections_that_fit(const gt_server *server, const struct budget *budget,
                                     int64_t allowed)
 {
-    int64_t left = allowed - budget->messages - budget->of_workers - budget->of_sources;
+    int64_t left = allowed - budget->messages - (fixed(budget) - budget->places);
     int64_t count = left / place_bytes(atomic_load(&server->engine));
     return count > 0 ? count : 0;
 }
@@ -165,6 +192,8 @@ int budget_make(gt_server *server, unsigned workers, int64_t connections, bool s
     struct memory_limit limit = memory_allowed("");
     if (workers > 1 && budget->of_workers + MESSAGES_LEAST > limit.bytes)
         return refuse_workers(server, budget, limit);
+    if (count_scripts(server, budget, limit) != GT_DONE)
+        return GT_FAILED;
     if (server->settings.max_memory_given && budget->messages > limit.bytes)
         return refuse_memory(server, budget, limit);
     return fit(server, budget, limit);
@@ -174,12 +203,13 @@ int budget_make(gt_server *server, unsigned workers, int64_t connections, bool s
 
 void budget_tell(gt_server *server, const struct budget *budget)
 {
-    char sum[32], messages[32], places[32], workers[32], sources[32], of_system[64];
+    char sum[32], messages[32], places[32], workers[32], sources[32], scripts[32], of_system[64];
     int64_t own = budget->messages + fixed(budget);
     units_size_words(of_system, sizeof of_system, budget->of_system);
     tell(server, GT_EVENT_NOTE, GT_DETAIL, (struct event_origin){.reason = REASON_NONE},
          "memory, at most: %s: %s for unfinished messages and waiting replies, %s for %" PRId64
-         " connections, %s for buffers of %u worker%s, %s for sources; and of the system's own %s "
+         " connections, %s for buffers of %u worker%s, %s for sources, %s for scripts; and of the "
+         "system's own %s "
          "for the buffers of connections",
          units_size_words(sum, sizeof sum, own),
          units_size_words(messages, sizeof messages, budget->messages),
@@ -187,5 +217,6 @@ void budget_tell(gt_server *server, const struct budget *budget)
          units_size_words(workers, sizeof workers, budget->of_workers), budget->workers,
          budget->workers == 1 ? "" : "s",
          units_size_words(sources, sizeof sources, budget->of_sources),
+         units_size_words(scripts, sizeof scripts, budget->of_scripts),
          budget->of_system > 0 ? of_system : "what it finds fit");
 }

@@ -18,6 +18,7 @@ struct budget {
     int64_t places;     /* of all connections: what each is made of */
     int64_t of_workers; /* the buffers of engines and recorders */
     int64_t of_sources; /* 0: nothing is counted by source */
+    int64_t of_scripts; /* what a talk file's scripts may hold; 0: there is none */
     int64_t of_system;  /* the system's own, for the buffers of connections; 0: it says by itself */
 };
 

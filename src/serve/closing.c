@@ -27,9 +27,24 @@ static bool is_certain(const struct connection *connection)
     return connection->end_of_stream && !worker_of(connection)->server->one_shot;
 }
 
+/* Nothing is shut down before a reset. */
+static void begin_reset(struct connection *connection)
+{
+    connection->state = CONNECTION_LINGERING;
+    connection->started_ns = 0;
+    if (output_need(connection))
+        closing_look(connection);
+    else
+        connection_end(connection, REASON_RESET_SENT);
+}
+
 void closing_begin(struct connection *connection)
 {
     struct engine *engine = worker_of(connection)->engine;
+    if (connection->reason == REASON_RESET_SENT) {
+        begin_reset(connection);
+        return;
+    }
     if (is_certain(connection)) {
         connection_end(connection, connection->reason);
         return;
@@ -72,9 +87,28 @@ static bool given_up(const struct connection *connection, int64_t now_ns)
     return timeout >= 0 && now_ns >= connection->output->progress_ns + timeout;
 }
 
+/* A reset destroys what is on its way: so what was due must have arrived before. */
+static void look_before_reset(struct connection *connection)
+{
+    struct engine *engine = worker_of(connection)->engine;
+    int64_t waiting = output_progress(connection->output);
+    if (waiting == 0)
+        connection_end(connection, REASON_RESET_SENT);
+    else if (waiting < 0)
+        connection_end(connection, connection->spoken ? REASON_UNDELIVERED : REASON_RESET);
+    else if (given_up(connection, engine->now_ns))
+        connection_end(connection, REASON_WRITE_TIMEOUT);
+    else
+        engine_timer_set(engine, &connection->timer, next_look(connection, engine->now_ns));
+}
+
 void closing_look(struct connection *connection)
 {
     struct engine *engine = worker_of(connection)->engine;
+    if (connection->reason == REASON_RESET_SENT) {
+        look_before_reset(connection);
+        return;
+    }
     if (is_certain(connection)) {
         connection_end(connection, connection->reason);
         return;

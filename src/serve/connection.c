@@ -8,11 +8,17 @@
  * of using it; the worker reaps it at the end of the pass, when the engine has let go of it. */
 #include "serve/connection.h"
 
+#include "base/attributes.h"
+#include "serve/affected.h"
 #include "serve/handover.h"
 #include "serve/server.h"
 #include "serve/sources.h"
+#include "serve/talker.h"
 
 #include <errno.h>
+
+/* How long after its message a peer that ends its stream may still wait for the reply. */
+#define HALF_CLOSE_NS INT64_C(1000000000)
 
 static void advance(struct connection *connection, struct slice received);
 static void receive_done(struct op *op, int64_t result);
@@ -84,6 +90,8 @@ struct connection *connection_open(struct listener *listener, const struct newco
     greet(connection);
     if (connection->settings->connection_plan)
         hand_over(connection);
+    else if (connection->settings->replier->converses && !talker_open(connection))
+        connection_doom(connection, REASON_NO_MEMORY);
     advance(connection, slice_of(NULL, 0));
     return connection;
 }
@@ -96,13 +104,20 @@ static bool is_handed(const struct connection *connection)
     return connection->settings->connection_plan != NULL;
 }
 
+/* While a conversation does not hear, what comes may come, as long as nothing waits: so that one
+ * learns when the peer goes. */
+static bool reads_ahead(const struct connection *connection)
+{
+    return connection->talks && !talker_hears(connection);
+}
+
 void connection_update_reading(struct connection *connection)
 {
     struct engine *engine = worker_of(connection)->engine;
     bool wants = !connection->end_of_stream && connection->state != CONNECTION_ENDED;
     if (connection->handover || (connection->state == CONNECTION_OPEN && is_handed(connection)))
         wants = false;
-    else if (connection->state == CONNECTION_OPEN && connection->heard)
+    else if (connection->state == CONNECTION_OPEN && connection->heard && !reads_ahead(connection))
         wants = wants && !connection->starved && intake_open(connection);
     else if (connection->state == CONNECTION_OPEN)
         wants = wants && connection->input.size == 0 && !worker_of(connection)->intake_paused;
@@ -123,12 +138,25 @@ static bool takes_turns(struct connection *connection)
 }
 
 /* What has left was the last: a reply that could not be had stands behind it. */
-static void end_in_place(struct connection *connection)
+SELDOM static void end_in_place(struct connection *connection)
 {
-    output_drop_waiting(connection->output);
+    output_forget(connection->output);
     connection_drop_input(connection);
     connection_close(connection, connection->output->ending);
     connection->reason = connection->output->ending; /* whatever it was closing for */
+}
+
+/* The server is stopping, and it hangs: nothing more is to come. */
+SELDOM static void let_go(struct connection *connection)
+{
+    output_forget(connection->output);
+    connection_close(connection, worker_of(connection)->finish_reason);
+    output_release(&connection->output);
+}
+
+static bool hangs_on(const struct connection *connection)
+{
+    return worker_of(connection)->hurried && output_hangs(connection->output);
 }
 
 /* Nothing more can be done now: close, or say what comes next. */
@@ -142,14 +170,29 @@ static void settle(struct connection *connection)
         end_in_place(connection);
     if (!takes_turns(connection))
         output_release(&connection->output);
-    if (connection->finished && !connection->output)
+    if (hangs_on(connection))
+        let_go(connection);
+    bool done = !connection->output && !connection->handover &&
+                (!connection->talks || talker_over(connection));
+    if (connection->finished && done)
         connection_close(connection, REASON_PEER_CLOSED);
-    if (connection->state == CONNECTION_CLOSING && !connection->output && !connection->handover)
+    if (connection->state == CONNECTION_CLOSING && done)
         closing_begin(connection);
     if (connection->state == CONNECTION_ENDED)
         return;
     connection_update_reading(connection);
     deadlines_update(connection);
+}
+
+/* Take what its conversation hears, and let that go on, until it has to wait. */
+static void converse(struct connection *connection, struct slice received)
+{
+    talker_begin_turn(connection);
+    do {
+        talker_go_on(connection);
+        intake_take(connection, received, FRAME_BYTES);
+        received = slice_of(NULL, 0);
+    } while (talker_due(connection));
 }
 
 /* Take and send: 0, or -errno when sending failed. A send that failed comes first: what looks like
@@ -158,7 +201,10 @@ static int take_and_send(struct connection *connection, struct slice received)
 {
     if (connection->output && connection->output->failure)
         return connection->output->failure;
-    intake_take(connection, received, FRAME_BYTES);
+    if (connection->talks)
+        converse(connection, received);
+    else
+        intake_take(connection, received, FRAME_BYTES);
     return connection->doom || !connection->output ? 0 : output_flush(connection->output);
 }
 
@@ -195,13 +241,24 @@ static void receive_bytes(struct connection *connection, struct slice received)
     advance(connection, received);
 }
 
+/* A peer that has waited for a reply that hangs ends its stream as it gives up. If it did so with
+ * its message (printf | nc -N), or soon after it, it has only no more to say, and still waits. */
+static bool gives_up(const struct connection *connection)
+{
+    const struct affected *hanging = output_hangs(connection->output);
+    return hanging && worker_of(connection)->engine->now_ns >= hanging->taken_ns + HALF_CLOSE_NS;
+}
+
 static void receive_end(struct connection *connection)
 {
     connection->end_of_stream = true;
-    if (connection->state == CONNECTION_LINGERING)
+    if (connection->state == CONNECTION_LINGERING) {
         closing_look(connection);
-    else
-        advance(connection, slice_of(NULL, 0));
+        return;
+    }
+    advance(connection, slice_of(NULL, 0));
+    if (connection->state < CONNECTION_LINGERING && gives_up(connection))
+        connection_end(connection, REASON_PEER_CLOSED);
 }
 
 /* The connection failed. What it means depends on whether it still had something to get: also what
@@ -210,7 +267,7 @@ static void receive_end(struct connection *connection)
 static void receive_failed(struct connection *connection, int64_t failure)
 {
     const struct output *output = connection->output;
-    bool owed = !output_empty(output) || (output && output->failure);
+    bool owed = output_owes(output) || (output && output->failure);
     enum reason reason = REASON_RESET;
     if (connection->state == CONNECTION_LINGERING && connection->started_ns)
         reason = connection->reason;

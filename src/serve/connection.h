@@ -61,7 +61,9 @@ struct connection {
     bool spoken : 1;        /* has been sent something */
     bool starved : 1;       /* input is left that could not be taken: nothing is read meanwhile */
     bool packets : 1;       /* the socket is one of packets, each a message */
+    bool talks : 1;         /* it holds a conversation; its framing is its talker's (talker.h) */
     bool last_try : 1;      /* its pause has passed; one more receive is being tried */
+    bool hung : 1;          /* a reply of its hangs: nobody misses what it does not get */
 };
 
 /* Somebody who has been accepted. */
@@ -92,6 +94,10 @@ void connection_update_reading(struct connection *connection);
  * connection_go_on, which also drops what was received: until then a message being taken, whose
  * callback may have asked for this, stays what it is. The first reason stands. */
 void connection_close(struct connection *connection, enum reason reason);
+
+/* The same, but in the end it is reset: what was due has arrived by then, as far as can be seen,
+ * and nothing comes after it. This reason stands. */
+void connection_reset(struct connection *connection);
 
 /* End it now: what is not sent is not sent. Turns that others hold become orphans. */
 void connection_end(struct connection *connection, enum reason reason);

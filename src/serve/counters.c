@@ -2,6 +2,7 @@
 #include "serve/counters.h"
 
 #include "base/bytes.h"
+#include "reply/outcome.h"
 #include "serve/server.h"
 
 #include <inttypes.h>
@@ -43,11 +44,29 @@ uint64_t gt_message_count(const gt_server *server)
     return sum_of(server, COUNTER_MESSAGES);
 }
 
+/* Those of talks; 0 after the last. */
+static int talk_counter_at(const gt_server *server, size_t index, struct gt_counter *counter)
+{
+    struct outcome_counts counts = {0};
+    const struct outcome *outcome = atomic_load(&server->outcome);
+    if (index >= TALK_COUNTER_COUNT)
+        return 0;
+    if (outcome)
+        outcome_count(outcome, &counts);
+    const struct gt_counter all[] = {
+#define COUNTER(name, member) {name, counts.member},
+        TALK_COUNTERS(COUNTER)
+#undef COUNTER
+    };
+    *counter = all[index];
+    return 1;
+}
+
 int gt_counter_at(const gt_server *server, size_t index, struct gt_counter *counter)
 {
     unsigned which = counter_at(index);
-    if (index >= COUNTER_COUNT || which >= COUNTER_COUNT)
-        return 0;
+    if (which >= COUNTER_COUNT)
+        return talk_counter_at(server, which - COUNTER_COUNT, counter);
     *counter = (struct gt_counter){counters_name(which), sum_of(server, which)};
     return 1;
 }
@@ -67,8 +86,8 @@ static void sum_up(const struct gt_counter *list, size_t count, char *text, size
 
 void counters_tell(gt_server *server)
 {
-    char text[COUNTER_COUNT * 48];
-    struct gt_counter list[COUNTER_COUNT];
+    char text[(COUNTER_COUNT + TALK_COUNTER_COUNT) * 48];
+    struct gt_counter list[COUNTER_COUNT + TALK_COUNTER_COUNT];
     size_t count = 0;
     while (gt_counter_at(server, count, &list[count]))
         count++;

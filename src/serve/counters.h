@@ -19,7 +19,11 @@
     COUNTER(DATAGRAMS_OVER_RATE, "datagrams-over-rate") /* over max-rate: not taken */             \
     COUNTER(MESSAGES, "messages")                       /* recorded */                             \
     COUNTER(REPLIES, "replies")                         /* handed to the system */                 \
-    COUNTER(REPLIES_DROPPED, "replies-dropped") /* to datagrams: undeliverable or too long */      \
+    COUNTER(REPLIES_DROPPED, "replies-dropped")   /* to datagrams: undeliverable or too long */    \
+    COUNTER(REPLIES_AFFECTED, "replies-affected") /* that effects happened to */                   \
+    COUNTER(CONVERSATIONS, "conversations")       /* ended */                                      \
+    COUNTER(CONVERSATIONS_FAILED,                                                                  \
+            "conversations-failed") /* an expect was not met, or their script failed */            \
     COUNTER(BYTES_RECEIVED, "bytes-received")                                                      \
     COUNTER(BYTES_SENT, "bytes-sent")
 
@@ -31,6 +35,16 @@ enum counter {
 };
 
 #define COUNTER_COUNT (COUNTER_ENDED + REASON_COUNT)
+
+/* What all workers count together, where there is a talk file (reply/outcome.h); they come last. */
+#define TALK_COUNTERS(COUNTER)                                                                     \
+    COUNTER("conversations", begun)                                                                \
+    COUNTER("expects-failed", expects_failed)                                                      \
+    COUNTER("scripts-failed", scripts_failed)                                                      \
+    COUNTER("unmatched", unmatched) /* messages that no rule matches */
+
+#define TALK_COUNTER(name, member) +1
+#define TALK_COUNTER_COUNT         (0 TALK_COUNTERS(TALK_COUNTER))
 
 struct counters {
     atomic_uint_fast64_t values[COUNTER_COUNT];

@@ -19,6 +19,7 @@
 #include "serve/engine_choice.h"
 #include "serve/pass.h"
 #include "serve/recording.h"
+#include "serve/reload.h"
 #include "serve/server.h"
 #include "serve/socket.h"
 
@@ -75,6 +76,7 @@ static int share_listener(gt_server *server, struct listener *first, struct work
         return error_set(&server->error, GT_FAILED, "cannot listen on %s: out of memory",
                          socket.name);
     }
+    listener->first = first;
     list_append(&worker->listeners, &listener->link);
     return GT_DONE;
 }
@@ -157,6 +159,7 @@ static void obey(struct worker *worker)
     if (order == ORDER_FINISH) {
         pass_limit_drain(worker);
         pass_finish(worker, REASON_DRAINED);
+        pass_hurry(worker);
     }
     if (order == ORDER_ABANDON)
         pass_abandon(worker, REASON_ABANDONED);
@@ -172,6 +175,7 @@ int crew_pass(struct worker *worker, int64_t wait_ns)
     if (atomic_load(&worker->server->crew.order) != worker->obeyed)
         obey(worker);
     recording_obey(worker);
+    reload_obey(worker);
     return result;
 }
 

@@ -7,9 +7,11 @@
  *     max-rate          a message that is paid for and not yet due
  *     pause             in a framing that takes pauses: silence, while we read
  *     idle-timeout      nothing unfinished, nothing due: since bytes last came or left, while we
- *                       read
+ *                       read; or: a reply hangs, and the peer has ended its stream
+ *     a conversation    what its script waits for (talker.h)
  *     write-timeout     a send under way of which nothing is acknowledged */
 #include "serve/server.h"
+#include "serve/talker.h"
 
 #define NEVER INT64_MAX
 
@@ -70,7 +72,15 @@ static bool in_message(const struct connection *connection)
 static bool is_idle(const struct connection *connection)
 {
     return !connection->output && connection->input.size == 0 &&
-           !worker_of(connection)->intake_paused;
+           !worker_of(connection)->intake_paused &&
+           (!connection->talks || talker_idles(connection));
+}
+
+/* Whether nothing will come of it any more, from neither side: a reply hangs, and the peer, which
+ * may have gone, has ended its stream. */
+static bool hangs_in_vain(const struct connection *connection)
+{
+    return connection->end_of_stream && output_hangs(connection->output);
 }
 
 /* How often a send under way is looked at: an eighth of the timeout, from 10 ms to 1 s. The moments
@@ -100,6 +110,10 @@ static int64_t due_time(const struct connection *connection)
 static int64_t next_deadline(const struct connection *connection)
 {
     int64_t next = next_write_look(connection);
+    if (connection->talks)
+        next = earlier(next, talker_deadline(connection));
+    if (hangs_in_vain(connection))
+        next = earlier(next, idle_deadline(connection));
     if (connection->state != CONNECTION_OPEN || connection->settings->connection_plan)
         return next;
     if (connection->paid && paying_waits(connection))
@@ -168,6 +182,11 @@ void deadlines_act(struct connection *connection, int64_t now_ns)
         closing_look(connection);
     if (connection->state >= CONNECTION_LINGERING || writing_failed(connection, now_ns))
         return;
+    if (hangs_in_vain(connection) && now_ns >= idle_deadline(connection)) {
+        output_forget(connection->output);
+        connection_close(connection, REASON_IDLE_TIMEOUT);
+        return;
+    }
     bool open = connection->state == CONNECTION_OPEN && !connection->settings->connection_plan;
     bool unfinished = open && in_message(connection);
     bool idle = open && is_idle(connection);

@@ -22,6 +22,13 @@ void connection_close(struct connection *connection, enum reason reason)
     connection->reason = (uint8_t)reason;
 }
 
+void connection_reset(struct connection *connection)
+{
+    connection_close(connection, REASON_RESET_SENT);
+    if (connection->state == CONNECTION_CLOSING)
+        connection->reason = REASON_RESET_SENT;
+}
+
 void connection_doom(struct connection *connection, enum reason reason)
 {
     if (connection->doom == REASON_NONE)
@@ -49,7 +56,7 @@ static bool lost_its_reply(const struct connection *connection)
     case REASON_WRITE_TIMEOUT:
     case REASON_MEMORY:
     case REASON_NO_MEMORY:
-        return connection->proven;
+        return connection->proven && !connection->hung;
     default:
         return false;
     }
@@ -93,7 +100,7 @@ bool connection_reap(struct connection *connection)
     if (connection->receive.op.active || output_sending(connection->output))
         return false;
     output_release(&connection->output);
-    engine_close(worker->engine, connection->fd, false);
+    engine_close(worker->engine, connection->fd, connection->reason == REASON_RESET_SENT);
     list_remove(&connection->link);
     worker->ended_count--;
     settings_release(&connection->settings);

@@ -7,9 +7,12 @@
  * delivered. */
 #include "serve/exchange.h"
 
+#include "serve/affected.h"
 #include "serve/post.h"
 #include "serve/server.h"
+#include "serve/terms.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 
 #define IPV4_HEADERS 28 /* bytes of IPv4 and UDP headers */
@@ -28,8 +31,10 @@ struct exchange *exchange_open(struct post *post, const struct datagram *receive
         return NULL;
     *exchange =
         (struct exchange){.post = post, .reply = *received, .request_bytes = received->bytes.size};
+    exchange->terms = terms_take(post);
     exchange->turn = worker_take_turn(worker, NULL, exchange);
     if (!exchange->turn) {
+        terms_release(exchange->terms);
         pool_give(&worker->exchanges, exchange);
         return NULL;
     }
@@ -48,6 +53,10 @@ static void end(struct exchange *exchange)
     worker_count_memory(worker,
                         sizeof *exchange + sizeof(struct gt_turn) + exchange->owned.capacity, 0);
     bytes_free(&exchange->owned);
+    terms_release(exchange->terms);
+    if (exchange->affected)
+        worker_count_memory(worker, sizeof *exchange->affected, 0);
+    affected_give(&exchange->affected);
     exchange->post->exchange_count--;
     worker->exchange_count--;
     worker_mark_post(worker, exchange->post);
@@ -83,6 +92,50 @@ void exchange_fill(struct exchange *exchange, struct slice bytes, struct bytes *
     worker_count_memory(worker_of_exchange(exchange), 0, owned->capacity);
 }
 
+/* ---- effects ---- */
+
+static void delay_over(void *owner)
+{
+    exchange_settle(owner);
+}
+
+/* What means nothing to a datagram. */
+static void tell_ignored(struct post *post, const struct effects *effects)
+{
+    bool ignored = effects->drip > 0 || effects->pieces > 0 || effects->close || effects->reset;
+    if (!ignored || post->told_effects)
+        return;
+    post->told_effects = true;
+    tell(post->listener->worker->server, GT_EVENT_NOTE, GT_WARNING,
+         (struct event_origin){.listener = post->listener},
+         "a reply has effects that mean nothing to a datagram (drip, pieces, close, reset): it is "
+         "sent without them");
+}
+
+int exchange_affect(struct exchange *exchange, const struct effects *effects)
+{
+    struct worker *worker = worker_of_exchange(exchange);
+    struct effects known = {.delay_ns = effects->delay_ns, .truncate_size = effects->truncate_size};
+    tell_ignored(exchange->post, effects);
+    exchange->affected = affected_create(worker, &known, delay_over, exchange);
+    if (!exchange->affected) {
+        exchange->failure = -ENOMEM;
+        return -ENOMEM;
+    }
+    worker_count_memory(worker, 0, sizeof *exchange->affected);
+    return 0;
+}
+
+/* Whether the reply waits for its time. */
+static bool is_delayed(struct exchange *exchange)
+{
+    struct slice *bytes = &exchange->reply.bytes;
+    if (!exchange->affected || !exchange->answered)
+        return false;
+    bytes->size = affected_size(&exchange->affected->effects, bytes->size);
+    return !affected_may_leave(exchange->affected, bytes->size);
+}
+
 /* ---- replies that do not leave ---- */
 
 static void drop(struct exchange *exchange, const char *why)
@@ -110,7 +163,7 @@ static bool is_loopback(const struct peer *peer)
 static bool amplifies(const struct exchange *exchange)
 {
     const struct peer *peer = &exchange->reply.peer;
-    int64_t times = exchange->post->listener->settings->udp_amplification;
+    int64_t times = exchange->terms->settings->udp_amplification;
     if ((peer->kind != PEER_IPV4 && peer->kind != PEER_IPV6) || times == 0 || is_loopback(peer))
         return false;
     size_t headers = peer->kind == PEER_IPV4 ? IPV4_HEADERS : IPV6_HEADERS;
@@ -133,7 +186,7 @@ void exchange_sent(struct exchange *exchange, int status)
 
 void exchange_settle(struct exchange *exchange)
 {
-    if (exchange->turn->state != TURN_READY)
+    if (exchange->turn->state != TURN_READY || is_delayed(exchange))
         return;
     if (exchange->failure) {
         exchange_sent(exchange, exchange->failure);

@@ -10,18 +10,23 @@
 #include "base/turn.h"
 #include "engine/engine.h"
 
+struct affected;
+struct effects;
 struct post;
+struct terms;
 struct worker;
 
 struct exchange {
     struct list link; /* among its post's: waiting, or ready to be sent */
     struct post *post;
+    struct terms *terms;   /* what it was taken under, counted */
     struct gt_turn *turn;  /* NULL once it has ended, or its turn is an orphan */
     struct datagram reply; /* where the message came from, and what goes back there */
     struct bytes owned;    /* the reply's memory, empty when it is shared */
     size_t request_bytes;
-    bool answered; /* there is a reply, maybe an empty one */
-    int failure;   /* why there is none though there should be (-errno), or 0 */
+    struct affected *affected; /* NULL: the reply leaves as soon as it may */
+    bool answered;             /* there is a reply, maybe an empty one */
+    int failure;               /* why there is none though there should be (-errno), or 0 */
 };
 
 /* A new exchange for a datagram received, with its turn: NULL when memory is out. */
@@ -33,6 +38,11 @@ void exchange_discard(struct exchange *exchange);
 /* The reply is known: bytes of owned (taken over, may be NULL), or shared ones. Its turn is moved
  * by the caller, who then settles. */
 void exchange_fill(struct exchange *exchange, struct slice bytes, struct bytes *owned);
+
+/* Something happens to the reply, which is not known yet: 0; or -ENOMEM, and there is none. Of the
+ * effects a datagram knows delay, truncate and hang (which its replier's caller sees to); the
+ * others are told, once. */
+int exchange_affect(struct exchange *exchange, const struct effects *effects);
 
 /* Its turn has moved: when it is recorded and replied to, the reply is made ready, or dropped and
  * told where it cannot or must not leave. */

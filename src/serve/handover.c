@@ -9,6 +9,7 @@
 #include "serve/handover.h"
 
 #include "reply/environment.h"
+#include "serve/host.h"
 #include "serve/server.h"
 
 #include <stdlib.h>

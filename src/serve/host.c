@@ -1,100 +1,40 @@
-/* host.c: what repliers may ask of the server that asks them (reply/reply.h).
- *
- * It is filled once the workers are open, and every listener's replier is prepared with it before
- * any of them begins. */
+/* host.c: see host.h. */
+#include "serve/host.h"
+
 #include "reply/command.h"
-#include "serve/answer.h"
-#include "serve/post.h"
 #include "serve/server.h"
 
-#include <netinet/in.h>
+#include <stdio.h>
 
-static struct worker *worker_at(void *owner, unsigned number)
+static struct engine *engine_of(void *owner, unsigned worker)
+{
+    const gt_server *server = owner;
+    return server->crew.workers[worker].engine;
+}
+
+static struct command_room *commands_of(void *owner, unsigned worker)
+{
+    const gt_server *server = owner;
+    return server->crew.workers[worker].commands;
+}
+
+static void tell_text(void *owner, enum gt_level level, const struct peer *peer,
+                      const char *listener, const char *text)
 {
     gt_server *server = owner;
-    return &server->crew.workers[number];
+    char name[PEER_NAME_SIZE], line[1280];
+    if (!server->told || level > server->told_level)
+        return;
+    const char *who = peer ? peer_name(peer, name) : listener;
+    snprintf(line, sizeof line, "%s%s%s", who ? who : "", who ? ": " : "", text);
+    struct gt_event event = {.kind = GT_EVENT_NOTE,
+                             .level = level,
+                             .name = "note",
+                             .text = line,
+                             .peer = peer ? who : NULL,
+                             .listener = listener};
+    tell_event(server, &event);
 }
-
-static struct engine *engine_at(void *owner, unsigned worker)
-{
-    return worker_at(owner, worker)->engine;
-}
-
-static struct command_room *commands_at(void *owner, unsigned worker)
-{
-    return worker_at(owner, worker)->commands;
-}
-
-static void tell_for(void *owner, enum gt_level level, const struct peer *peer,
-                     const char *listener, const char *text)
-{
-    tell_text(owner, level, peer, listener, text);
-}
-
-/* ---- turns ---- */
-
-static void reply_for(void *owner, struct gt_turn *turn, const struct slice *printed)
-{
-    (void)owner;
-    if (printed)
-        answer_printed(turn, *printed);
-    else
-        answer_nothing(turn);
-}
-
-static void fail_for(void *owner, struct gt_turn *turn, enum reason reason)
-{
-    (void)owner;
-    answer_fail(turn, reason);
-}
-
-static void hold_for(void *owner, struct gt_turn *turn, size_t bytes)
-{
-    (void)owner;
-    answer_hold(turn, bytes);
-}
-
-bool host_name_of(int fd, struct peer *local)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in6 largest;
-    } address;
-    socklen_t size = sizeof address;
-    if (getsockname(fd, &address.any, &size))
-        return false;
-    *local = peer_of_sockaddr(&address.any, size < sizeof address ? size : sizeof address);
-    return local->kind == PEER_IPV4 || local->kind == PEER_IPV6;
-}
-
-/* The address that a datagram came to, and the port of the socket it came to. */
-static void use_address(const struct local_address *address, struct peer *local)
-{
-    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(local->port)};
-    struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(local->port)};
-    if (address->family == AF_INET6) {
-        memcpy(&ipv6.sin6_addr, address->address, sizeof ipv6.sin6_addr);
-        *local = peer_of_sockaddr((struct sockaddr *)&ipv6, sizeof ipv6);
-    } else if (address->family == AF_INET) {
-        memcpy(&ipv4.sin_addr, address->address, sizeof ipv4.sin_addr);
-        *local = peer_of_sockaddr((struct sockaddr *)&ipv4, sizeof ipv4);
-    }
-}
-
-static bool local_for(void *owner, const struct gt_turn *turn, struct peer *local)
-{
-    const struct connection *connection = turn->connection;
-    const struct exchange *exchange = turn->exchange;
-    (void)owner;
-    if (connection)
-        return host_name_of(connection->fd, local);
-    if (!exchange || !host_name_of(exchange->post->listener->socket.fd, local))
-        return false;
-    use_address(&exchange->reply.local, local);
-    return true;
-}
-
-/* ---- the beginning ---- */
 
 /* How many commands run at once are shared out: each worker has as many, or one more. */
 static unsigned share_of(const gt_server *server, unsigned worker)
@@ -122,28 +62,38 @@ static int open_rooms(gt_server *server)
 
 int host_open(gt_server *server)
 {
+    const struct settings *settings = &server->settings;
+    draft_bounds(settings, &server->bounds);
     server->host = (struct reply_host){.owner = server,
                                        .workers = server->crew.size,
-                                       .engine = engine_at,
-                                       .tell = tell_for,
-                                       .reply = reply_for,
-                                       .fail = fail_for,
-                                       .hold = hold_for,
-                                       .local = local_for,
-                                       .commands = commands_at};
+                                       .seed = settings->seed >= 0
+                                                   ? (uint64_t)settings->seed
+                                                   : engine_random(atomic_load(&server->engine)),
+                                       .bounds = &server->bounds,
+                                       .match_bytes = (size_t)settings->match_bytes,
+                                       .strict = settings->strict,
+                                       .outcome = atomic_load(&server->outcome),
+                                       .engine = engine_of,
+                                       .tell = tell_text,
+                                       .commands = commands_of};
+    host_add_turns(&server->host);
     return open_rooms(server);
 }
 
-int host_prepare(gt_server *server)
+int host_prepare(gt_server *server, struct settings *sealed, struct error *error)
 {
+    struct replier *replier = sealed->replier;
+    return replier->table->prepare ? replier->table->prepare(replier, &server->host, error)
+                                   : GT_DONE;
+}
+
+int host_prepare_all(gt_server *server)
+{
+    int status = GT_DONE;
     struct list *listeners = &server->crew.workers[0].listeners;
-    for (struct list *link = listeners->next; link != listeners; link = link->next) {
-        struct replier *replier = list_item(link, struct listener, link)->settings->replier;
-        int status = replier->table->prepare
-                         ? replier->table->prepare(replier, &server->host, &server->error)
-                         : GT_DONE;
-        if (status != GT_DONE)
-            return status;
-    }
-    return GT_DONE;
+    for (struct list *link = listeners->next; status == GT_DONE && link != listeners;
+         link = link->next)
+        status =
+            host_prepare(server, list_item(link, struct listener, link)->settings, &server->error);
+    return status;
 }

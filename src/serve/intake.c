@@ -14,6 +14,7 @@
 #include "serve/answer.h"
 #include "serve/connection.h"
 #include "serve/server.h"
+#include "serve/talker.h"
 
 bool intake_open(const struct connection *connection)
 {
@@ -24,6 +25,8 @@ bool intake_open(const struct connection *connection)
     if (worker->intake_paused || output_full(connection->output) || goal_reached(goal))
         return false;
     if (connection->paid && paying_waits(connection))
+        return false;
+    if (connection->talks && !talker_hears(connection))
         return false;
     return goal->connections == 0 || connection->heard;
 }
@@ -39,7 +42,8 @@ SELDOM static bool follow_up(struct connection *connection, size_t left)
     connection->paid = false;
     if (connection->state != CONNECTION_OPEN || connection->doom != REASON_NONE)
         return false;
-    return !connection->settings->close && (left == 0 || may_take(connection));
+    bool wanted = connection->talks ? talker_hears(connection) : !connection->settings->close;
+    return wanted && (left == 0 || may_take(connection));
 }
 
 /* Whoever completes a message is safe from giving way to others. */
@@ -89,7 +93,7 @@ static void note_taken(struct connection *connection)
     paying_begin(connection);
     if (!connection->proven)
         connection_prove(connection);
-    if (connection->settings->close)
+    if (connection->settings->close && !connection->talks)
         connection_close(connection, REASON_REPLIED);
 }
 
@@ -209,6 +213,8 @@ void intake_take(struct connection *connection, struct slice received, enum fram
         return;
     if (event == FRAME_BYTES && connection->end_of_stream)
         event = FRAME_END;
+    if (connection->end_of_stream && !connection->heard && connection->input.size == 0)
+        connection->finished = true; /* it has left without a word, and needs no place for that */
     if (take_joined(connection, received, event) < 0)
         connection_doom(connection, REASON_NO_MEMORY);
     bool waits = connection->input.size > 0 || connection->end_of_stream;

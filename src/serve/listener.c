@@ -37,6 +37,7 @@ struct listener *listener_create(const struct listening_socket *socket, struct s
     list_init(&listener->link);
     list_init(&listener->guests);
     listener->socket = *socket;
+    listener->first = listener;
     listener->settings = settings_keep(settings);
     listener->accept.op.done = accept_done;
     listener->retry.fire = retry;
@@ -64,6 +65,16 @@ void listener_start(struct listener *listener, struct worker *worker)
 {
     listener->worker = worker;
     run(listener);
+}
+
+int listener_renew(struct listener *listener, struct settings *settings)
+{
+    if (listener->post && post_renew(listener->post, settings) < 0)
+        return -ENOMEM;
+    struct settings *former = listener->settings;
+    listener->settings = settings_keep(settings);
+    settings_release(&former);
+    return 0;
 }
 
 void listener_pause(struct listener *listener)
@@ -314,5 +325,6 @@ void listener_free(struct listener *listener)
     list_remove(&listener->link);
     post_free(&listener->post);
     settings_release(&listener->settings);
+    settings_release(&listener->renewed);
     free(listener);
 }

@@ -11,6 +11,7 @@
 #include "serve/socket.h"
 
 struct gt_server;
+struct origin;
 struct post;
 struct worker;
 
@@ -27,6 +28,9 @@ struct listener {
     struct worker *worker;
     struct listening_socket socket;
     struct settings *settings; /* what its next connections get; counted */
+    struct listener *first;    /* worker 0's on the same address */
+    struct settings *renewed;  /* of worker 0's: what all of them are to get, or NULL; counted */
+    struct origin *origin;     /* the server's; of worker 0's listeners, or NULL */
     struct accept_op accept;
     struct post *post;  /* owned: the datagrams of a datagram socket; NULL: connections */
     struct list guests; /* struct guest, the first to come first */
@@ -42,6 +46,9 @@ struct listener *listener_create(const struct listening_socket *socket, struct s
 
 /* Begin to accept, for this worker. */
 void listener_start(struct listener *listener, struct worker *worker);
+
+/* Give its next connections, or datagrams, these settings: 0 or -ENOMEM. */
+int listener_renew(struct listener *listener, struct settings *settings);
 
 /* There is no place for more connections; and there is one again: for guests, then for others. */
 void listener_pause(struct listener *listener);

@@ -9,6 +9,8 @@
  * sending fails, output_flush (or, later, the connection's end) says why. */
 #include "serve/output.h"
 
+#include "base/attributes.h"
+#include "serve/affected.h"
 #include "serve/connection.h"
 #include "serve/worker.h"
 
@@ -72,11 +74,28 @@ static struct parcel *parcel_of(struct part *part)
     return list_item(part, struct parcel, part);
 }
 
-static bool part_may_leave(const struct worker *worker, struct part *part)
+static struct affected *affected_of(struct part *part)
 {
+    return part->turn ? NULL : parcel_of(part)->affected;
+}
+
+/* What leaves in steps leaves alone. */
+SELDOM static bool affected_part_may_leave(const struct output *output, struct part *part)
+{
+    struct affected *affected = affected_of(part);
+    bool alone = affected_in_steps(affected);
+    return (!alone || output->send.part_count == 0) &&
+           affected_may_leave(affected, part->bytes.size);
+}
+
+static bool part_may_leave(const struct output *output, struct part *part)
+{
+    const struct recorder *recorder = output->worker->recorder;
     if (part->turn)
         return part->turn->state == TURN_READY;
-    return !worker->recorder || parcel_of(part)->sequence <= worker->recorder->recorded;
+    if (recorder && parcel_of(part)->sequence > recorder->recorded)
+        return false;
+    return !parcel_of(part)->affected || affected_part_may_leave(output, part);
 }
 
 /* Take a turn out of the queue; its bytes are on their way or dropped. */
@@ -172,6 +191,29 @@ static bool leave_parcel(struct output *output, struct parcel *parcel, unsigned 
     return true;
 }
 
+static bool leaves_in_steps(struct part *part)
+{
+    const struct affected *affected = affected_of(part);
+    return affected && part->bytes.size > 0 && affected_in_steps(affected);
+}
+
+/* Its next bytes are a send for themselves. It stays at the head of the queue until the last ones,
+ * and where it hangs after them for good. */
+SELDOM static void leave_step(struct output *output, struct parcel *parcel, unsigned *replies)
+{
+    struct slice all = parcel->part.bytes;
+    size_t size = affected_step(parcel->affected, all.size);
+    if (parcel->affected->effects.pieces > 0)
+        output->send.op.flags = OP_SEGMENT;
+    if (size == all.size && !parcel->affected->effects.hang) {
+        leave_parcel(output, parcel, replies);
+        return;
+    }
+    add_vector(output, slice_of(all.data, size));
+    parcel->part.bytes = slice_after(all, size);
+    output->waiting_bytes -= size;
+}
+
 /* Gather what may leave into one send: 1, 0 when there is nothing to send, -ENOMEM. */
 static int gather(struct output *output)
 {
@@ -182,8 +224,12 @@ static int gather(struct output *output)
     output->send.transferred = 0;
     while (left && !output->ending && !list_empty(&output->queue)) {
         struct part *part = list_item(output->queue.next, struct part, link);
-        if (!part_may_leave(output->worker, part))
+        if (!part_may_leave(output, part))
             break;
+        if (leaves_in_steps(part)) {
+            leave_step(output, parcel_of(part), &replies);
+            break;
+        }
         left = part->turn ? leave_turn(output, part->turn, &replies)
                           : leave_parcel(output, parcel_of(part), &replies);
     }
@@ -208,6 +254,7 @@ static void finish_send(struct output *output)
     output->sent_bytes += output->send.transferred;
     counters_add(output->worker->counters, COUNTER_BYTES_SENT, output->send.transferred);
     output->send.transferred = 0;
+    output->send.op.flags = 0;
     output->connection->active_ns = output->worker->engine->now_ns;
 }
 
@@ -259,28 +306,61 @@ int64_t output_progress(struct output *output)
     return waiting;
 }
 
-/* ---- the end ---- */
+/* ---- what hangs ---- */
 
-static void drop_part(struct output *output, struct part *part)
+/* The first that waits, if something happens to it. */
+static const struct parcel *affected_head(const struct output *output)
 {
-    if (part->turn) {
-        forget_turn(output, part->turn, TURN_ORPHANED);
-        return;
-    }
-    parcel_leave(parcel_of(part));
-    parcel_give(parcel_of(part));
+    if (!output || list_empty(&output->queue))
+        return NULL;
+    struct part *head = list_item(output->queue.next, struct part, link);
+    return affected_of(head) ? parcel_of(head) : NULL;
 }
 
-void output_drop_waiting(struct output *output)
+const struct affected *output_hangs(const struct output *output)
 {
-    while (!list_empty(&output->queue))
-        drop_part(output, list_item(output->queue.next, struct part, link));
+    const struct parcel *head = affected_head(output);
+    bool hangs = head && affected_hangs(head->affected, head->part.bytes.size);
+    return hangs ? head->affected : NULL;
+}
+
+bool output_owes(const struct output *output)
+{
+    if (output_empty(output))
+        return false;
+    const struct parcel *head = affected_head(output);
+    return output->send.op.active || !head || head->part.bytes.size > 0 ||
+           !affected_is_last(head->affected);
+}
+
+/* ---- the end ---- */
+
+/* The bytes of a step that is under way stay until the send is over. */
+static void drop_parcel(struct output *output, struct parcel *parcel)
+{
+    bool under_way = parcel->affected && parcel->affected->stepping && output->send.op.active;
+    parcel_leave(parcel);
+    if (under_way)
+        list_append(&output->sending, &parcel->part.link);
+    else
+        parcel_give(parcel);
+}
+
+void output_forget(struct output *output)
+{
+    while (!list_empty(&output->queue)) {
+        struct part *part = list_item(output->queue.next, struct part, link);
+        if (part->turn)
+            forget_turn(output, part->turn, TURN_ORPHANED);
+        else
+            drop_parcel(output, parcel_of(part));
+    }
 }
 
 void output_drop(struct output *output)
 {
     list_remove(&output->dirty);
-    output_drop_waiting(output);
+    output_forget(output);
     if (output->send.op.active)
         engine_cancel(output->worker->engine, &output->send.op);
 }

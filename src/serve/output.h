@@ -3,7 +3,8 @@
  * A queue of parts: parcels of replies that were known at once (parcel.h), and the ends of turns
  * whose replies come later, in the order the messages were taken. The head leaves when it may: a
  * parcel's when its messages are recorded, a turn's when it is recorded and replied to; so whatever
- * stands behind a turn waits for it. What may leave leaves in one send; one send at a time. */
+ * stands behind a turn waits for it. What may leave leaves in one send; one send at a time. What
+ * effects happen to (affected.h) may leave later than that, or in several sends, or never. */
 #ifndef SERVE_OUTPUT_H
 #define SERVE_OUTPUT_H
 
@@ -11,6 +12,7 @@
 #include "engine/engine.h"
 #include "serve/parcel.h"
 
+struct affected;
 struct connection;
 struct worker;
 
@@ -81,10 +83,18 @@ static inline bool output_full(const struct output *output)
  * -errno when the connection has failed, else how many bytes are not acknowledged. */
 int64_t output_progress(struct output *output);
 
-/* Drop what waits: turns become orphans. */
-void output_drop_waiting(struct output *output);
+/* What hangs at the head, so that nothing waits for anything but the end of the connection; NULL:
+ * nothing does. output may be NULL. */
+const struct affected *output_hangs(const struct output *output);
 
-/* The same, and cancel a send under way. */
+/* Whether bytes are still to come for the peer, now or later: not where it hangs, or waits for no
+ * more than a close or reset. output may be NULL. */
+bool output_owes(const struct output *output);
+
+/* Drop what waits: turns become orphans. A send under way goes on. */
+void output_forget(struct output *output);
+
+/* The same, and a send under way is cancelled. */
 void output_drop(struct output *output);
 
 /* Give it back to its worker when it is empty; *output becomes NULL then. */

@@ -8,6 +8,7 @@
 #include "serve/parcel.h"
 
 #include "base/attributes.h"
+#include "serve/affected.h"
 #include "serve/connection.h"
 #include "serve/worker.h"
 
@@ -89,6 +90,7 @@ struct parcel *parcel_take(struct output *output, size_t size)
     parcel->part.turn = NULL;
     list_init(&parcel->held);
     parcel->output = output;
+    parcel->affected = NULL;
     parcel->staging = NULL;
     parcel->end = NULL;
     parcel->room = 0;
@@ -104,6 +106,10 @@ void parcel_give(struct parcel *parcel)
 {
     struct output *output = parcel->output;
     list_remove(&parcel->part.link);
+    if (parcel->affected) {
+        count_owned(output, sizeof *parcel->affected, 0);
+        affected_give(&parcel->affected);
+    }
     if (parcel->staging) {
         count_owned(output, sizeof *parcel->staging, 0);
         pool_give(&output->worker->stagings, parcel->staging);
@@ -129,16 +135,23 @@ static struct parcel *growing(const struct output *output)
     return open && open->sequence > output->worker->committed ? open : NULL;
 }
 
+/* At the end of the queue, held until that message (0: text) is recorded. */
+static void put_last(struct parcel *parcel, uint64_t sequence)
+{
+    struct output *output = parcel->output;
+    list_append(&output->queue, &parcel->part.link);
+    if (output->worker->recorder && sequence)
+        list_append(&output->worker->held_parcels, &parcel->held);
+}
+
 /* A parcel at the end of the queue, for the reply to that message (0: text). */
 static struct parcel *add(struct output *output, uint64_t sequence, size_t room)
 {
     struct parcel *parcel = parcel_take(output, room);
     if (!parcel)
         return NULL;
-    list_append(&output->queue, &parcel->part.link);
+    put_last(parcel, sequence);
     output->open = parcel;
-    if (output->worker->recorder && sequence)
-        list_append(&output->worker->held_parcels, &parcel->held);
     return parcel;
 }
 
@@ -179,17 +192,23 @@ static void count_reply(struct parcel *parcel, uint64_t sequence, size_t size)
 }
 
 /* The next size bytes of its room. */
-static uint8_t *grow(struct parcel *parcel, uint64_t sequence, size_t size)
+static uint8_t *put_bytes(struct parcel *parcel, size_t size)
 {
     static uint8_t nowhere[1];
     uint8_t *place = parcel->end;
-    count_reply(parcel, sequence, size);
     if (size == 0)
         return nowhere;
     parcel->part.bytes.size += size;
     parcel->end += size;
     parcel->room -= size;
     return place;
+}
+
+/* The same for the reply to a message. */
+static uint8_t *grow(struct parcel *parcel, uint64_t sequence, size_t size)
+{
+    count_reply(parcel, sequence, size);
+    return put_bytes(parcel, size);
 }
 
 SELDOM static uint8_t *join_another(struct output *output, uint64_t sequence, size_t size)
@@ -241,12 +260,71 @@ bool parcel_join_shared(struct output *output, uint64_t sequence, struct slice s
     return true;
 }
 
+/* It may go on: its connection does so at the end of the pass. */
+static void go_on(void *owner)
+{
+    const struct parcel *parcel = owner;
+    worker_mark_dirty(parcel->output->worker, parcel->output);
+}
+
+static bool affect(struct parcel *parcel, const struct effects *effects)
+{
+    parcel->affected = affected_create(parcel->output->worker, effects, go_on, parcel);
+    if (parcel->affected)
+        count_owned(parcel->output, 0, sizeof *parcel->affected);
+    return parcel->affected;
+}
+
+uint8_t *parcel_join_affected(struct output *output, uint64_t sequence, size_t size,
+                              const struct effects *effects)
+{
+    static uint8_t nowhere[1];
+    size_t leaving = affected_size(effects, size);
+    struct parcel *parcel = parcel_take(output, 0);
+    if (!parcel)
+        return NULL;
+    if (!affect(parcel, effects) || (size > 0 && !take_memory(parcel, size))) {
+        parcel_give(parcel);
+        return NULL;
+    }
+    put_last(parcel, sequence);
+    output->open = NULL;
+    count_reply(parcel, sequence, leaving);
+    parcel->part.bytes = slice_of(parcel->end, leaving);
+    parcel->room = 0;
+    return size > 0 ? parcel->end : nowhere;
+}
+
 bool parcel_add_text(struct output *output, struct slice shared)
 {
     if (!refer(output, 0, shared))
         return false;
     output->waiting_bytes += shared.size;
     return true;
+}
+
+/* The parcel at the end of the queue, if text that must wait for that message may join it: what
+ * stands there has to wait as long, or longer. */
+static struct parcel *growing_for(const struct output *output, uint64_t sequence)
+{
+    struct parcel *open = output->open;
+    return open && sequence <= open->sequence ? open : growing(output);
+}
+
+uint8_t *parcel_say(struct output *output, uint64_t sequence, size_t size)
+{
+    if (sequence <= worker_recorded(output->worker))
+        sequence = 0;
+    struct parcel *parcel = growing_for(output, sequence);
+    if (!parcel || (size > parcel->room && !begin_copying(parcel, size)))
+        parcel = add(output, sequence, size);
+    if (!parcel)
+        return NULL;
+    uint8_t *place = put_bytes(parcel, size);
+    parcel->sequence = sequence > parcel->sequence ? sequence : parcel->sequence;
+    parcel->replies += size > 0;
+    output->waiting_bytes += size;
+    return place;
 }
 
 void parcel_leave(struct parcel *parcel)

@@ -15,6 +15,7 @@
 
 #include "base/turn.h"
 
+struct effects;
 struct output;
 
 /* Replies up to this size are copied together. */
@@ -28,12 +29,13 @@ struct parcel {
     struct part part; /* in its output's queue, or among those being sent */
     struct list held; /* among its worker's parcels that wait for the recorder */
     struct output *output;
-    struct staging *staging; /* or NULL */
-    uint8_t *end;            /* where more bytes go */
-    size_t room;             /* and how many */
-    uint64_t sequence;       /* of the last message; 0: no message's, only text */
-    unsigned messages;       /* whose replies are in here, the empty ones too */
-    unsigned replies;        /* that have bytes */
+    struct affected *affected; /* NULL: it leaves as soon as it may */
+    struct staging *staging;   /* or NULL */
+    uint8_t *end;              /* where more bytes go */
+    size_t room;               /* and how many */
+    uint64_t sequence;         /* of the last message; 0: no message's, only text */
+    unsigned messages;         /* whose replies are in here, the empty ones too */
+    unsigned replies;          /* that have bytes */
 };
 
 /* Give the reply to a message of its connection, the last one taken, its place at the end of the
@@ -43,8 +45,17 @@ uint8_t *parcel_join(struct output *output, uint64_t sequence, size_t size);
 /* The same with shared bytes, which outlive the connection's settings: false when memory is out. */
 bool parcel_join_shared(struct output *output, uint64_t sequence, struct slice shared);
 
+/* A reply that something happens to (affected.h) has a parcel for itself: where its size bytes go,
+ * of which no more than leave are in the queue. NULL when memory is out. For size 0: not NULL. */
+uint8_t *parcel_join_affected(struct output *output, uint64_t sequence, size_t size,
+                              const struct effects *effects);
+
 /* Text without a message, shared: false when memory is out. */
 bool parcel_add_text(struct output *output, struct slice shared);
+
+/* Text of a conversation, which may leave when everything up to that message is recorded, whoever's
+ * it is: where its size bytes go, now. NULL when memory is out. For size 0: not NULL. */
+uint8_t *parcel_say(struct output *output, uint64_t sequence, size_t size);
 
 /* For the output: a parcel to send from, in no queue yet, with room for size bytes; with room for 0
  * it has no memory. NULL when memory is out. */

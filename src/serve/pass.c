@@ -16,6 +16,7 @@
 #include "serve/post.h"
 #include "serve/recording.h"
 #include "serve/server.h"
+#include "serve/talker.h"
 
 #include <time.h>
 
@@ -81,8 +82,11 @@ static void reap(struct worker *worker)
     list_init(&waiting);
     list_splice(&waiting, &worker->ended);
     for (struct list *link = list_take(&waiting); link; link = list_take(&waiting)) {
+        struct connection *connection = list_item(link, struct connection, link);
         list_append(&worker->ended, link);
-        connection_reap(list_item(link, struct connection, link));
+        if (connection->talks)
+            talker_close(connection);
+        connection_reap(connection);
     }
 }
 
@@ -252,6 +256,17 @@ void pass_drain(struct worker *worker)
         return;
     pass_limit_drain(worker);
     begin_draining(worker, REASON_DRAINED);
+    pass_hurry(worker);
+}
+
+void pass_hurry(struct worker *worker)
+{
+    worker->hurried = true;
+    worker->more = true;
+    if (worker->affected.taken == 0)
+        return;
+    worker_each(worker, connection_go_on);
+    each_post(worker, post_hurry);
 }
 
 /* Whether a listener pauses for want of memory or descriptors and will try again. */

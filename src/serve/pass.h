@@ -19,4 +19,8 @@ void pass_abandon(struct worker *worker, enum reason reason);
 /* From now on at most drain-timeout. */
 void pass_limit_drain(struct worker *worker);
 
+/* Told to stop, or a failure ends the run: what is delayed or drips leaves, what hangs is closed.
+ * (Where the goal is reached, replies take the time that was asked for.) */
+void pass_hurry(struct worker *worker);
+
 #endif

@@ -15,6 +15,7 @@
 #include "serve/answer.h"
 #include "serve/server.h"
 #include "serve/sources.h"
+#include "serve/terms.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,16 +31,25 @@ struct post *post_create(struct listener *listener)
     struct post *post = calloc(1, sizeof *post);
     if (!post)
         return NULL;
-    size_t longest = listener->settings->framing.max_message;
     post->listener = listener;
     post->receive.op.done = received;
-    post->receive.size_most = longest < PACKET_MAX ? longest : PACKET_MAX;
     post->send.op.done = sent;
     post->retry.fire = retry;
     list_init(&post->waiting);
     list_init(&post->ready);
     list_init(&post->dirty);
+    if (post_renew(post, listener->settings) < 0)
+        post_free(&post);
     return post;
+}
+
+int post_renew(struct post *post, struct settings *settings)
+{
+    if (terms_renew(&post->terms, settings) < 0)
+        return -ENOMEM;
+    size_t longest = settings->framing.max_message;
+    post->receive.size_most = longest < PACKET_MAX ? longest : PACKET_MAX;
+    return 0;
 }
 
 /* ---- receiving ---- */
@@ -229,6 +239,17 @@ void post_go_on(struct post *post)
 
 /* ---- the end ---- */
 
+void post_hurry(struct post *post)
+{
+    struct list waiting;
+    list_init(&waiting);
+    list_splice(&waiting, &post->waiting);
+    for (struct list *link = list_take(&waiting); link; link = list_take(&waiting)) {
+        list_append(&post->waiting, link);
+        exchange_settle(list_item(link, struct exchange, link));
+    }
+}
+
 static void abandon_all(struct list *exchanges)
 {
     for (struct list *link = list_take(exchanges); link; link = list_take(exchanges))
@@ -255,8 +276,10 @@ bool post_stop(struct post *post)
 
 void post_free(struct post **post)
 {
-    if (*post)
+    if (*post) {
         list_remove(&(*post)->dirty);
+        terms_drop(&(*post)->terms);
+    }
     free(*post);
     *post = NULL;
 }

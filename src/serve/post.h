@@ -6,12 +6,15 @@
 #include "serve/exchange.h"
 
 struct listener;
+struct settings;
+struct terms;
 
 /* Exchanges of one post at once, at most about: then nothing is received until some have ended. */
 #define POST_EXCHANGES_MAX 1024
 
 struct post {
     struct listener *listener;
+    struct terms *terms; /* what its next exchanges are taken under: owned */
     struct receive_datagrams_op receive;
     struct send_datagrams_op send;
     struct timer retry;
@@ -21,6 +24,7 @@ struct post {
     unsigned exchange_count; /* waiting, ready and being sent */
     bool closing;
     bool told;                               /* that receiving fails */
+    bool told_effects;                       /* that some mean nothing here */
     struct exchange *sending[DATAGRAMS_MAX]; /* whose replies the send under way holds */
     struct datagram replies[DATAGRAMS_MAX];
 };
@@ -28,8 +32,15 @@ struct post {
 /* A post for this listener: NULL when memory is out. */
 struct post *post_create(struct listener *listener);
 
+/* Take what comes from now on under these settings, of which it keeps a reference: 0 or -ENOMEM,
+ * and all stays as it was. */
+int post_renew(struct post *post, struct settings *settings);
+
 /* Do what can be done: send what is ready, receive or not as its listener's worker asks. */
 void post_go_on(struct post *post);
+
+/* What is only delayed is delayed no longer. */
+void post_hurry(struct post *post);
 
 /* End every exchange without a reply, those under way when the engine lets go of them. */
 void post_abandon(struct post *post);

@@ -4,7 +4,9 @@
  * run is over when every worker is. Finish: what the run came to. A failure on the way is kept (the
  * first one stands) and the run ends by itself. */
 #include "base/units.h"
+#include "serve/reload.h"
 #include "serve/server.h"
+#include "serve/verdict.h"
 
 /* More than it takes to let go of everything. */
 #define ABANDON_PASSES_MAX 1000
@@ -32,6 +34,7 @@ int server_step(gt_server *server, int64_t wait_ns)
     if (atomic_load(&server->crew.failed))
         server_fail(server, crew_failure(server));
     server_obey_stops(server);
+    reload_talk(server);
     answer_counters(server);
     return result;
 }
@@ -89,8 +92,10 @@ static int judge(gt_server *server)
     struct leavings left = leavings_of(&server->crew);
     if (server->failed)
         return GT_FAILED;
-    if (server->timed_out)
-        return fail_at_timeout(server);
+    if (server->timed_out) {
+        fail_at_timeout(server);
+        return verdict_unmet(server) ? verdict_fail(server) : GT_TIMED_OUT;
+    }
     if (server->abandoned)
         return error_set(&server->error, GT_STOPPED, "told to leave at once");
     if (left.unfinished)
@@ -100,10 +105,12 @@ static int judge(gt_server *server)
     if (left.unrecorded)
         return error_set(&server->error, GT_FAILED,
                          "drain-timeout passed before all messages were shown; the rest is lost");
-    if (server->one_shot && left.reply_lost)
-        return error_set(&server->error, GT_FAILED, "the reply could not be delivered");
     if (server->drained && goal_exists(&server->goal) && !goal_reached(&server->goal))
         return error_set(&server->error, GT_STOPPED, "stopped before its count was reached");
+    if (verdict_unmet(server))
+        return verdict_fail(server);
+    if (server->one_shot && left.reply_lost)
+        return error_set(&server->error, GT_FAILED, "the reply could not be delivered");
     return GT_DONE;
 }
 
@@ -111,7 +118,7 @@ int server_finish(gt_server *server)
 {
     crew_join(server);
     engine_timer_stop(atomic_load(&server->engine), &server->timeout);
-    return judge(server);
+    return verdict_give(server, judge(server));
 }
 
 int gt_run(gt_server *server)

@@ -7,7 +7,9 @@
 #include "base/peer.h"
 #include "base/reason.h"
 #include "reply/reply.h"
+#include "reply/script_bounds.h"
 #include "serve/crew.h"
+#include "serve/draft.h"
 #include "serve/goal.h"
 #include "serve/settings.h"
 #include "serve/worker.h"
@@ -29,8 +31,17 @@ struct connection_callbacks {
 };
 
 struct gt_server {
-    struct settings settings; /* the draft */
-    struct list listeners;    /* struct listener, until the run begins: then they are worker 0's */
+    struct settings settings;    /* the draft */
+    struct given_settings given; /* what the draft was composed of */
+    struct talk *talk;           /* the talk file; counted; NULL: there is none */
+    struct list listeners; /* struct listener, until the run begins: then they are worker 0's */
+    struct list origins;   /* struct origin: of the listeners, where there is a talk file */
+    struct given_settings lasting; /* what the talk file said at the start and cannot change */
+    unsigned loads;                /* of the talk file: worker 0's thread */
+    unsigned talk_reloads_seen;    /* likewise */
+    atomic_uint renewals;          /* how often listeners were given other settings */
+    struct script_bounds bounds;   /* of each worker's script */
+    struct reply_host host;        /* what repliers may ask for, once the run begins */
     struct callback_replier callback;
     struct connection_callbacks on_connection;
     gt_event_fn *told;
@@ -53,14 +64,16 @@ struct gt_server {
     atomic_bool want_told; /* that accepting has to pause for want of descriptors or memory */
     bool failed;           /* error holds why */
     bool timed_out;
-    bool drained;         /* stopped before its goal */
-    bool abandoned;       /* left at once */
-    bool begun;           /* a run has begun */
-    bool one_shot;        /* the goal is one message */
-    bool runs_commands;   /* --exec or --exec-connection, at some listener */
-    bool hands_over;      /* --exec-connection */
-    struct outlet outlet; /* where shown messages go; fd -1: standard output */
-    struct reply_host host;
+    bool drained;                    /* stopped before its goal */
+    bool abandoned;                  /* left at once */
+    bool begun;                      /* a run has begun */
+    bool one_shot;                   /* the goal is one message */
+    bool runs_commands;              /* --exec or --exec-connection, at some listener */
+    bool hands_over;                 /* --exec-connection */
+    struct outcome *_Atomic outcome; /* of talks; NULL: there is no talk file */
+    int64_t begun_ns;                /* when the run began, by its engine */
+    int64_t begun_us;                /* and by the wall clock */
+    struct outlet outlet;            /* where shown messages go; fd -1: standard output */
     struct error error;
 };
 
@@ -90,18 +103,6 @@ void server_obey_stops(gt_server *server);
  * type: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM. */
 int server_listen_on(gt_server *server, int fd, int type, const char *name);
 
-/* ---- host.c ---- */
-
-/* What its repliers may ask for, from now on, and a room for commands in each worker: GT_DONE or
- * the reason in the server's error. The crew is open and has not begun. */
-int host_open(gt_server *server);
-
-/* Which address of ours this socket has; false where it is none of IP. */
-bool host_name_of(int fd, struct peer *local);
-
-/* Prepare the repliers of all listeners: GT_DONE or the reason in the server's error. */
-int host_prepare(gt_server *server);
-
 /* ---- counters.c ---- */
 
 /* Tell the counters as an event. */
@@ -120,10 +121,6 @@ struct event_origin {
 void tell(gt_server *server, enum gt_event_kind kind, enum gt_level level,
           struct event_origin origin, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-
-/* Tell what a replier has to say: one line, escaped. */
-void tell_text(gt_server *server, enum gt_level level, const struct peer *peer,
-               const char *listener, const char *text);
 
 /* Make its lock: GT_DONE or GT_FAILED. */
 int tell_open(gt_server *server);

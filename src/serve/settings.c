@@ -57,7 +57,24 @@ static const struct setting_row rows[] = {
      setting_read_count, FIELD(exec_max), 1, 1 << 16},
     {{"max-reply", 0, LISTENER, "SIZE", "16MiB", "longest reply that a COMMAND may print"},
      setting_read_size, FIELD(max_reply), 1, GIBIBYTE},
-    {{"talk", 't', LATER, "FILE", NULL, "replies, scripts and settings from a talk file"}, NULL, 0, 0, 0},
+    {{"talk", 't', SERVER, "FILE", NULL, "replies, scripts and settings from a talk file"},
+     setting_read_path, FIELD(talk_file), 0, 0},
+    {{"strict", 0, SERVER, NULL, NULL, "a message that no rule matches fails the run: status 4"},
+     setting_read_flag, FIELD(strict), 0, 0},
+    {{"report", 0, SERVER, "FILE", NULL, "at the end, write what became of talks to FILE, as JUnit XML"},
+     setting_read_path, FIELD(report), 0, 0},
+    {{"seed", 0, SERVER, "N", NULL, "what is left to chance, the same again"},
+     setting_read_count, FIELD(seed), 0, INT64_MAX},
+    {{"match-bytes", 0, SERVER, "SIZE", "4KiB", "how much of a message the patterns of rules see"},
+     setting_read_size, FIELD(match_bytes), 1, GIBIBYTE},
+    {{"max-script-steps", 0, SERVER, "N", "1000000", "instructions that a script may run at a time"},
+     setting_read_count, FIELD(max_script_steps), 1000, INT64_MAX},
+    {{"max-script-memory", 0, SERVER, "SIZE", "64MiB", "what the scripts of a worker may hold, all together"},
+     setting_read_script_memory, FIELD(max_script_memory), SCRIPT_MEMORY_LEAST, INT64_MAX / CREW_MOST},
+    {{"max-script-allocation", 0, SERVER, "SIZE", "8MiB", "what a script may allocate at a time"},
+     setting_read_size, FIELD(max_script_allocation), 64 * 1024, INT64_MAX},
+    {{"trust", 0, SERVER, NULL, NULL, "scripts have io, os, require and debug too"},
+     setting_read_flag, FIELD(trust), 0, 0},
     {{"frame", 'f', LISTENER, "FRAMING", "talk", "how messages are told apart: see FRAMING below"},
      setting_read_frame, FIELD(frame), 0, 0},
     {{"pause", 0, LISTENER, "DURATION", "250ms", "in talk framing: silence that ends a message"},
@@ -152,7 +169,7 @@ const struct gt_setting *gt_setting_at(size_t index)
 int settings_init(struct settings *settings, struct error *error)
 {
     *settings = (struct settings){
-        .timeout_ns = DURATION_NONE, .socket_uid = (uid_t)-1, .socket_gid = (gid_t)-1};
+        .timeout_ns = DURATION_NONE, .seed = -1, .socket_uid = (uid_t)-1, .socket_gid = (gid_t)-1};
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const char *initial = rows[i].shown.initial;
         if (initial && rows[i].read &&
@@ -164,6 +181,7 @@ int settings_init(struct settings *settings, struct error *error)
     /* Where a library differs from the program, and what depends on the count. */
     settings->count = 0;
     settings->max_memory_given = false;
+    settings->max_script_memory_given = false;
     settings->show = SHOW_NONE;
     settings->idle_timeout_ns = DURATION_AUTO;
     settings->message_timeout_ns = DURATION_AUTO;

@@ -18,6 +18,8 @@
 #define DURATION_NONE (-1) /* "none": never */
 #define DURATION_AUTO (-2) /* not set: none in a one-shot, else the table's default */
 
+#define SCRIPT_MEMORY_LEAST ((int64_t)1024 * 1024) /* a worker's scripts have at least so much */
+
 struct command_plan;
 
 enum reply_source {
@@ -25,8 +27,11 @@ enum reply_source {
     REPLY_FROM_FILE,
     REPLY_FROM_ECHO,
     REPLY_FROM_NOTHING,
-    REPLY_FROM_COMMAND
+    REPLY_FROM_COMMAND,
+    REPLY_FROM_TALK
 };
+
+struct talk;
 
 struct settings {
     atomic_uint references; /* a sealed set's, from any worker; far from what is read often */
@@ -80,6 +85,17 @@ struct settings {
     int64_t segment_size; /* bytes */
     int64_t record_size;  /* bytes; 0: no bound */
     int64_t spin_ns;      /* 0 or less: not at all */
+    char *talk_file;
+    struct talk *talk; /* of a draft: the file, read; not owned, NULL: there is none */
+    bool strict;
+    char *report;
+    int64_t seed;        /* -1: none was given */
+    int64_t match_bytes; /* of a message, that patterns see */
+    int64_t max_script_steps;
+    int64_t max_script_memory; /* bytes, of a worker */
+    bool max_script_memory_given;
+    int64_t max_script_allocation; /* bytes, of a call or resume */
+    bool trust;                    /* scripts may do what this process may */
 
     /* What sealing makes of it: replies and greeting have around them what the framing asks for. */
     struct framing framing;

@@ -9,6 +9,7 @@
 #include "base/escape.h"
 #include "base/units.h"
 #include "reply/command.h"
+#include "reply/talk.h"
 
 #include <assert.h>
 #include <goodtalk.h>
@@ -20,7 +21,7 @@
 /* --exec-timeout where it is not set: the table's. */
 #define MESSAGE_TIMEOUT_NS INT64_C(30000000000)
 
-#define TEXT_COUNT 12
+#define TEXT_COUNT 14
 
 /* The strings that a set owns. */
 static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
@@ -35,8 +36,10 @@ static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
     texts[7] = &settings->engine;
     texts[8] = &settings->log;
     texts[9] = &settings->record;
-    texts[10] = &settings->exec;
-    texts[11] = &settings->exec_connection;
+    texts[10] = &settings->talk_file;
+    texts[11] = &settings->report;
+    texts[12] = &settings->exec;
+    texts[13] = &settings->exec_connection;
 }
 
 static int no_memory(struct error *error)
@@ -187,6 +190,9 @@ static int seal_replier(struct settings *settings, struct error *error)
         break;
     case REPLY_FROM_NOTHING:
         settings->replier = replier_silent();
+        break;
+    case REPLY_FROM_TALK:
+        settings->replier = replier_talk(settings->talk);
         break;
     }
     return settings->replier ? GT_DONE : no_memory(error);

@@ -167,6 +167,14 @@ int setting_read_memory(struct settings *settings, const struct setting_row *row
     return status;
 }
 
+int setting_read_script_memory(struct settings *settings, const struct setting_row *row,
+                               const char *value, struct error *error)
+{
+    int status = setting_read_size(settings, row, value, error);
+    settings->max_script_memory_given |= status == GT_DONE;
+    return status;
+}
+
 int setting_read_duration(struct settings *settings, const struct setting_row *row,
                           const char *value, struct error *error)
 {

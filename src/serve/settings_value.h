@@ -31,6 +31,7 @@ setting_reader setting_read_workers; /* a count, or auto: 0 */
 setting_reader setting_read_size;
 setting_reader setting_read_rate;   /* as the time between two */
 setting_reader setting_read_memory; /* a size, and that it was given */
+setting_reader setting_read_script_memory;
 setting_reader setting_read_duration;
 setting_reader setting_read_sync; /* a duration, always or never */
 setting_reader setting_read_reply;

@@ -11,8 +11,11 @@
 #include "reply/command.h"
 #include "serve/budget.h"
 #include "serve/engine_choice.h"
+#include "serve/host.h"
+#include "serve/reload.h"
 #include "serve/server.h"
 #include "serve/sources.h"
+#include "serve/verdict.h"
 
 /* Descriptors of a worker that are neither connections nor listeners: its engine, guests, who has
  * just given way; of the first also the standard ones, the outlet, a few to spare. */
@@ -76,15 +79,26 @@ static int check_start(gt_server *server)
     return GT_DONE;
 }
 
+/* Whether connections hold conversations: then the count is one of those. */
+static bool converses(gt_server *server)
+{
+    bool found = false;
+    struct list *listeners = &server->listeners;
+    for (struct list *link = listeners->next; link != listeners; link = link->next) {
+        const struct listener *listener = list_item(link, struct listener, link);
+        found |= !listener->post && listener->settings->replier->converses;
+    }
+    return found;
+}
+
+/* A conversation has a connection, and ends with it. */
 static void take_goal(gt_server *server)
 {
-    server->goal.messages = server->settings.count;
-    server->goal.connections = server->settings.connections;
-    if (server->hands_over && server->goal.connections == 0) {
-        server->goal.connections = server->goal.messages;
-        server->goal.messages = 0;
-    }
-    server->one_shot = server->goal.messages == 1 && server->goal.connections == 0;
+    const struct settings *settings = &server->settings;
+    bool by_conversation = (server->hands_over || converses(server)) && settings->connections == 0;
+    server->goal.messages = by_conversation ? 0 : settings->count;
+    server->goal.connections = by_conversation ? settings->count : settings->connections;
+    server->one_shot = settings->count == 1 && settings->connections == 0;
 }
 
 struct engine *server_need_engine(gt_server *server)
@@ -212,7 +226,7 @@ static int open_crew(gt_server *server, struct engine *engine, bool simulated,
     if (status == GT_DONE)
         status = host_open(server);
     if (status == GT_DONE)
-        status = host_prepare(server);
+        status = host_prepare_all(server);
     if (status == GT_DONE)
         status = crew_start(server);
     return status;
@@ -228,15 +242,21 @@ int server_start(gt_server *server, struct engine *engine)
     engine = server_need_engine(server);
     if (!engine)
         return GT_FAILED;
+    if (verdict_open(server) != GT_DONE)
+        return server->error.status;
     server->begun = true;
     take_goal(server);
-    atomic_store(&server->reloadable, server->settings.log != NULL);
+    atomic_store(&server->reloadable, server->settings.log || server->talk);
     struct budget budget;
-    int status = open_crew(server, engine, simulated, &budget);
+    int status = reload_open(server);
+    if (status == GT_DONE)
+        status = open_crew(server, engine, simulated, &budget);
     server->failed = status != GT_DONE;
     if (status != GT_DONE)
         return status;
     server_limit_time(server, engine);
+    server->begun_ns = engine->now_ns;
+    server->begun_us = engine_wall_us(engine);
     crew_go(server);
     tell_limits(server, &budget);
     status = tell_ready(server);

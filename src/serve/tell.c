@@ -8,8 +8,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define TELL_TEXT_SIZE 1280
-
 static const char *const event_names[] = {
     [GT_EVENT_LISTENING] = "listening", [GT_EVENT_READY] = "ready",
     [GT_EVENT_CONNECTED] = "connected", [GT_EVENT_ENDED] = "ended",
@@ -56,7 +54,7 @@ void tell(gt_server *server, enum gt_event_kind kind, enum gt_level level,
     if (!server->told || level > server->told_level)
         return;
     char peer[PEER_NAME_SIZE];
-    char text[TELL_TEXT_SIZE];
+    char text[1024];
     const char *who = subject(origin, peer);
     int length = who ? snprintf(text, sizeof text, "%s: ", who) : 0;
     va_list arguments;
@@ -71,24 +69,6 @@ void tell(gt_server *server, enum gt_event_kind kind, enum gt_level level,
         .reason = origin.reason == REASON_NONE ? NULL : reason_row(origin.reason)->word,
         .peer = origin.peer ? who : NULL,
         .listener = origin.listener ? origin.listener->socket.name : NULL};
-    tell_event(server, &event);
-}
-
-void tell_text(gt_server *server, enum gt_level level, const struct peer *peer,
-               const char *listener, const char *text)
-{
-    if (!server->told || level > server->told_level)
-        return;
-    char name[PEER_NAME_SIZE];
-    char whole[TELL_TEXT_SIZE];
-    const char *who = peer ? peer_name(peer, name) : listener;
-    snprintf(whole, sizeof whole, "%s%s%s", who ? who : "", who ? ": " : "", text);
-    struct gt_event event = {.kind = GT_EVENT_NOTE,
-                             .level = level,
-                             .name = event_names[GT_EVENT_NOTE],
-                             .text = whole,
-                             .peer = peer ? who : NULL,
-                             .listener = listener};
     tell_event(server, &event);
 }
 

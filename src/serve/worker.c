@@ -3,8 +3,10 @@
  * What a worker does with it stands in pass.c. Nothing here knows how a connection lives. */
 #include "serve/worker.h"
 
+#include "serve/affected.h"
 #include "serve/post.h"
 #include "serve/server.h"
+#include "serve/talker.h"
 
 #include <assert.h>
 
@@ -32,6 +34,8 @@ int worker_open(struct worker *worker, struct gt_server *server, struct engine *
     pool_init(&worker->parcels, sizeof(struct parcel));
     pool_init(&worker->stagings, sizeof(struct staging));
     pool_init(&worker->exchanges, sizeof(struct exchange));
+    pool_init(&worker->talkers, sizeof(struct talker));
+    pool_init(&worker->affected, sizeof(struct affected));
     if (recorder) {
         worker->sequence = worker->published = worker->committed = recorder->recorded;
         recorder->changed = recorder_has_changed;
@@ -51,6 +55,8 @@ void worker_close(struct worker *worker)
     pool_free(&worker->parcels);
     pool_free(&worker->stagings);
     pool_free(&worker->exchanges);
+    pool_free(&worker->talkers);
+    pool_free(&worker->affected);
     mailbox_close(&worker->mailbox);
 }
 

@@ -56,6 +56,7 @@ struct worker {
     bool more;                 /* something is left to do without waiting */
     bool reply_lost;           /* in a one-shot: the reply could not be delivered */
     bool abandoned;            /* everything was given up */
+    bool hurried;              /* told to stop: what only waits, by its effects, waits no longer */
     bool alone;                /* there is no other worker */
     bool drained;              /* its queues are empty: it waits until those of all are */
     bool waits_for_place;      /* counted among the limits' hosts */
@@ -87,14 +88,15 @@ struct worker {
     uint64_t committed;        /* the last sequence the recorder was told to commit */
     int64_t wall_us;           /* this pass's wall clock, 0: not read yet */
     int64_t paused_ns;         /* when the intake was paused, if it is */
-    struct pool connections, outputs, turns, parcels, stagings, exchanges;
+    struct pool connections, outputs, turns, parcels, stagings, exchanges, talkers, affected;
     struct gt_turn *at_hand; /* a turn for the next message: most are done with it at once */
     struct mailbox mailbox;
     struct command_room *commands; /* owned; NULL: none are run */
     struct timer drain_timer;
     unsigned obeyed; /* the crew's last order that it has followed */
     unsigned reloads_seen;
-    struct error failure; /* what went wrong, whole once failed is set */
+    unsigned renewals_seen; /* of its listeners' settings */
+    struct error failure;   /* what went wrong, whole once failed is set */
     atomic_bool failed;
     pthread_t thread;
     struct counters counted;

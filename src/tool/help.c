@@ -17,6 +17,7 @@ static const char beginning[] =
     "       goodtalk send [OPTION]... ADDRESS [MESSAGE]...   (goodtalk send --help)\n"
     "       goodtalk bench [OPTION]... ADDRESS [MESSAGE]     (goodtalk bench --help)\n"
     "       goodtalk show [OPTION]... RECORD                 (goodtalk show --help)\n"
+    "       goodtalk check [OPTION]... FILE                  (goodtalk check --help)\n"
     "Listen on a socket, receive a message, show it and reply: once, or with -k for\n"
     "as long as you like. Without arguments: port 9999, one message, done.\n"
     "\n"

@@ -6,6 +6,7 @@
  * that signal. */
 #include "base/address.h"
 #include "tool/bench.h"
+#include "tool/check.h"
 #include "tool/help.h"
 #include "tool/notify.h"
 #include "tool/options.h"
@@ -51,13 +52,20 @@ static bool tells_address(const struct options *options, const char *address)
     return asks_for_any_port(address) && !options->tells_ready;
 }
 
+/* On the addresses given; where there are none, on those of the talk file, or the usual one. */
 static int listen_all(const struct options *options, struct report *report, gt_server *server)
 {
     int status = GT_DONE;
+    const char *listed;
     const struct given *given = &options->given;
     for (size_t i = 0; status == GT_DONE && i < given->address_count; i++) {
         report->tells_address = tells_address(options, given->addresses[i]);
         status = gt_listen(server, given->addresses[i]);
+    }
+    if (given->address_count == 0) {
+        for (size_t i = 0; (listed = gt_listed_at(server, i)) != NULL; i++)
+            report->tells_address |= tells_address(options, listed);
+        status = gt_listen(server, NULL);
     }
     report->tells_address = false;
     return status;
@@ -76,7 +84,7 @@ static int interrupted(const struct options *options, const gt_server *server, s
                      options->connections, options->connections == 1 ? "" : "s");
 }
 
-static int serve_with(const struct options *options, struct report *report, gt_server *server,
+static int serve_with(struct options *options, struct report *report, gt_server *server,
                       bool output_closed, struct error *error)
 {
     int status = options_apply(options, server);
@@ -110,7 +118,7 @@ static void hear(const struct gt_event *event, void *context)
     errno = number;
 }
 
-static int serve(const struct options *options, bool output_closed, struct error *error)
+static int serve(struct options *options, bool output_closed, struct error *error)
 {
     gt_server *server = gt_create();
     if (!server)
@@ -127,7 +135,7 @@ static int serve(const struct options *options, bool output_closed, struct error
     return status;
 }
 
-static int act(const struct options *options, bool output_closed, struct error *error)
+static int act(struct options *options, bool output_closed, struct error *error)
 {
     if (options->action == OPTIONS_SERVE)
         return serve(options, output_closed, error);
@@ -148,6 +156,8 @@ int main(int argc, char **argv)
         return bench_command(argc - 1, argv + 1, output_closed);
     if (argc > 1 && strcmp(argv[1], "show") == 0)
         return show_command(argc - 1, argv + 1, output_closed);
+    if (argc > 1 && strcmp(argv[1], "check") == 0)
+        return check_command(argc - 1, argv + 1, output_closed);
     int status = options_parse(&options, argc, argv, &error);
     if (status == GT_DONE)
         status = act(&options, output_closed, &error);

@@ -89,7 +89,9 @@ static void take_own(struct reading *reading, const struct gt_setting *setting, 
 static void look_at(struct options *options, const char *name, const char *value)
 {
     if (strcmp(name, "keep") == 0)
-        options->count = 0;
+        options->count = !value || strcmp(value, "on") == 0 ? 0
+                         : options->count                   ? options->count
+                                                            : 1;
     else if (strcmp(name, "count") == 0)
         units_count(value, INT64_MAX, &options->count);
     else if (strcmp(name, "connections") == 0)
@@ -98,6 +100,8 @@ static void look_at(struct options *options, const char *name, const char *value
         options->shows = strcmp(value, "none") != 0;
     else if (strcmp(name, "ready") == 0)
         options->tells_ready = true;
+    else if (strcmp(name, "talk") == 0)
+        options->talks = true;
 }
 
 static void take_server_option(struct reading *reading, const struct gt_setting *setting,
@@ -166,12 +170,6 @@ static void walk(struct reading *reading, const struct grammar *grammar, int arg
         take_address(reading, argv[optind]);
 }
 
-/* The command to come, as first word. */
-static bool is_later_command(const char *word)
-{
-    return strcmp(word, "check") == 0;
-}
-
 /* Connections are counted instead of messages, unless both are asked for. */
 static void settle_count(struct options *options)
 {
@@ -210,21 +208,16 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
                 grammar_setting_named(&listen_vocabulary, program_defaults[i])->initial);
 
     const char *first = argc > 1 ? argv[1] : "";
-    if (is_later_command(first))
-        return error_set(error, GT_WRONG,
-                         "%s: not built yet in this version; to listen on an address of "
-                         "that name: goodtalk listen %s",
-                         first, first);
     int skipped = strcmp(first, "listen") == 0;
     struct reading reading = {options, error, {0}};
     int status = read_words(&reading, argc - skipped, argv + skipped);
     settle_count(options);
-    if (status == GT_DONE && options->given.address_count == 0)
-        take_address(&reading, "9999");
     return status;
 }
 
-int options_apply(const struct options *options, gt_server *server)
+/* ---- setting a server ---- */
+
+static int apply_defaults(const struct options *options, gt_server *server)
 {
     int status = GT_DONE;
     for (size_t i = 0; status == GT_DONE && i < DEFAULT_COUNT; i++) {
@@ -234,11 +227,60 @@ int options_apply(const struct options *options, gt_server *server)
     }
     if (status == GT_DONE && options->connections > 0)
         status = gt_set(server, "count", "0");
+    return status;
+}
+
+/* Which options come when: the command line outdoes the talk file, wherever they stand on it; but
+ * what bounds a script is there before the file is read. */
+enum order { BOUNDS, TALK, ALL };
+
+static bool comes_in(const char *name, enum order order)
+{
+    bool talk = strcmp(name, "talk") == 0;
+    bool bounds = strncmp(name, "max-script-", 11) == 0 || strcmp(name, "trust") == 0;
+    return order == TALK ? talk : order == BOUNDS ? bounds : !talk;
+}
+
+static int apply(const struct options *options, gt_server *server, enum order order)
+{
+    int status = GT_DONE;
     for (size_t i = 0; status == GT_DONE && i < options->given.option_count; i++) {
         const struct given_option *option = &options->given.options[i];
-        status = gt_set(server, option->setting->name, option->value);
+        if (comes_in(option->setting->name, order))
+            status = gt_set(server, option->setting->name, option->value);
     }
     return status;
+}
+
+/* What the program has to know, now that a talk file may have set it: whether it, or an option,
+ * says how many messages there are. */
+static bool look_again(struct options *options, const gt_server *server)
+{
+    bool counts = false;
+    const char *name, *value;
+    for (size_t i = 0; gt_given_at(server, i, &name, &value); i++) {
+        look_at(options, name, value);
+        counts |= strcmp(name, "count") == 0 || strcmp(name, "keep") == 0;
+        counts &= strcmp(name, "talk") != 0; /* before it stand the program's defaults */
+    }
+    return counts;
+}
+
+/* As settle_count, of what a talk file says. */
+static int settle(struct options *options, gt_server *server)
+{
+    if (look_again(options, server) || options->connections == 0)
+        return GT_DONE;
+    options->count = 0;
+    return gt_set(server, "count", "0");
+}
+
+int options_apply(struct options *options, gt_server *server)
+{
+    int status = apply_defaults(options, server);
+    for (enum order order = BOUNDS; status == GT_DONE && order <= ALL; order++)
+        status = apply(options, server, order);
+    return status == GT_DONE && options->talks ? settle(options, server) : status;
 }
 
 void options_free(struct options *options)

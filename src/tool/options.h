@@ -20,6 +20,7 @@ struct options {
     int64_t connections;  /* 0: no limit */
     bool shows;           /* messages go to standard output */
     bool tells_ready;     /* --ready was given */
+    bool talks;           /* --talk was given: the file may say otherwise */
 };
 
 /* Read the command line. Options and addresses may be mixed; "--" ends the options. GT_DONE;
@@ -27,9 +28,9 @@ struct options {
  * holds; argv has to live as long. */
 int options_parse(struct options *options, int argc, char **argv, struct error *error);
 
-/* Set a server as the program's defaults and then the options say: GT_DONE, or what gt_set
- * returned. */
-int options_apply(const struct options *options, gt_server *server);
+/* Set a server as the program's defaults, then a talk file, then the options say; what the file
+ * says that the program has to know is noted. GT_DONE, or what gt_set returned. */
+int options_apply(struct options *options, gt_server *server);
 
 /* Whether this run takes one message and ends. */
 static inline bool options_one_shot(const struct options *options)

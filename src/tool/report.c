@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +22,8 @@ static const char *const level_names[] = {
 
 bool report_wants(const struct report *report, const struct gt_event *event)
 {
-    if (event->kind == GT_EVENT_FAILED)
+    if (event->kind == GT_EVENT_FAILED ||
+        (event->kind == GT_EVENT_OUTCOME && event->level == GT_ERROR))
         return false;
     if (event->kind == GT_EVENT_COUNTERS) /* somebody asked for it */
         return true;
@@ -84,7 +86,9 @@ static int append_object(struct bytes *to, const struct gt_event *event, int64_t
                    {"text", event->text},
                    {"reason", event->reason},
                    {"peer", event->peer},
-                   {"listener", event->listener}};
+                   {"listener", event->listener},
+                   {"expected", event->expected},
+                   {"heard", event->heard}};
 
     int result = append_time(to, time_us);
     for (size_t i = 0; result == 0 && i < sizeof members / sizeof *members; i++)
@@ -163,13 +167,19 @@ static void say_unsaid(struct report *report, int64_t time_us)
     say(report->json, &event, time_us);
 }
 
+/* A script's log is: it runs for messages. */
+static bool driven_by_peers(const struct gt_event *event)
+{
+    return event->peer || (event->reason && strcmp(event->reason, "log") == 0);
+}
+
 bool report_has_room(struct report *report, const struct gt_event *event, int64_t time_us)
 {
     if (report->second != time_us / MICROSECONDS) {
         report->second = time_us / MICROSECONDS;
         report->said = 0;
     }
-    bool counted = event->peer && report->threshold < GT_DETAIL;
+    bool counted = driven_by_peers(event) && report->threshold < GT_DETAIL;
     if (counted && report->said >= REPORT_PEER_LINES) {
         report->unsaid++;
         return false;

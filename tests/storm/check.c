@@ -46,8 +46,7 @@ static size_t exchange_memory(const struct list *list)
 {
     size_t bytes = 0;
     for (struct list *at = list->next; at != list; at = at->next)
-        bytes += sizeof(struct exchange) + sizeof(struct gt_turn) +
-                 list_item(at, struct exchange, link)->owned.capacity;
+        bytes += check_exchange_memory(list_item(at, struct exchange, link));
     return bytes;
 }
 
@@ -62,8 +61,7 @@ static size_t beyond_relief(const struct worker *worker)
         if (post)
             bytes += exchange_memory(&post->waiting) + exchange_memory(&post->ready);
         for (unsigned i = 0; post && post->send.op.active && i < post->send.count; i++)
-            bytes +=
-                sizeof(struct exchange) + sizeof(struct gt_turn) + post->sending[i]->owned.capacity;
+            bytes += check_exchange_memory(post->sending[i]);
     }
     return bytes;
 }
@@ -224,8 +222,8 @@ static const char *check_sums(const struct worker *worker, const struct check_su
     if (sum->memory != worker->memory_bytes)
         return "the memory that is counted is not what is held";
     if (sum->outputs != worker->outputs.taken || sum->parcels != worker->parcels.taken ||
-        sum->stagings != worker->stagings.taken)
-        return "outputs, parcels or stagings are nobody's";
+        sum->stagings != worker->stagings.taken || sum->affected != worker->affected.taken)
+        return "outputs, parcels, stagings or effects are nobody's";
     return NULL;
 }
 

@@ -35,6 +35,7 @@ const char *check_turn(const struct gt_turn *turn, const struct worker *worker,
 static size_t parcel_memory(const struct output *output, const struct parcel *parcel)
 {
     size_t own = parcel == &output->first ? 0 : sizeof *parcel;
+    own += parcel->affected ? sizeof *parcel->affected : 0;
     return own + (parcel->staging ? sizeof *parcel->staging : 0) + parcel->part.owned.capacity;
 }
 
@@ -44,6 +45,7 @@ static void count_parcel(const struct output *output, const struct parcel *parce
     sum->memory += parcel_memory(output, parcel);
     sum->parcels += parcel != &output->first;
     sum->stagings += parcel->staging != NULL;
+    sum->affected += parcel->affected != NULL;
 }
 
 static const char *check_parcel(const struct output *output, const struct parcel *parcel,
@@ -92,6 +94,9 @@ static bool may_leave(const struct output *output)
     struct part *part = list_item(output->queue.next, struct part, link);
     if (part->turn)
         return part->turn->state == TURN_READY;
+    const struct affected *affected = parcel_of(part)->affected;
+    if (affected && (affected_hangs(affected, part->bytes.size) || timer_is_set(&affected->timer)))
+        return false;
     return recorded(output->worker, parcel_of(part)->sequence);
 }
 
@@ -115,12 +120,26 @@ const char *check_output(const struct output *output, struct check_sum *sum)
 
 /* ---- datagrams ---- */
 
+size_t check_exchange_memory(const struct exchange *exchange)
+{
+    size_t own = sizeof *exchange + sizeof(struct gt_turn) + exchange->owned.capacity;
+    return own + (exchange->affected ? sizeof *exchange->affected : 0);
+}
+
+/* Whether a reply waits though it is recorded and known, and nothing will wake it. */
+static bool is_forgotten(const struct exchange *exchange)
+{
+    return exchange->turn->state == TURN_READY &&
+           (!exchange->affected || !timer_is_set(&exchange->affected->timer));
+}
+
 static const char *check_exchange(const struct post *post, const struct exchange *exchange,
                                   struct check_sum *sum)
 {
     if (exchange->post != post || !exchange->turn || exchange->turn->exchange != exchange)
         return "an exchange and its turn have lost each other";
-    sum->memory += sizeof *exchange + sizeof *exchange->turn + exchange->owned.capacity;
+    sum->memory += check_exchange_memory(exchange);
+    sum->affected += exchange->affected != NULL;
     return check_turn(exchange->turn, post->listener->worker, sum);
 }
 
@@ -128,8 +147,12 @@ static const char *check_exchanges(const struct post *post, const struct list *l
                                    struct check_sum *sum, size_t *count)
 {
     const char *wrong = NULL;
-    for (struct list *at = list->next; at != list && !wrong; at = at->next, ++*count)
-        wrong = check_exchange(post, list_item(at, struct exchange, link), sum);
+    for (struct list *at = list->next; at != list && !wrong; at = at->next, ++*count) {
+        const struct exchange *exchange = list_item(at, struct exchange, link);
+        wrong = check_exchange(post, exchange, sum);
+        if (!wrong && list == &post->waiting && is_forgotten(exchange))
+            wrong = "a datagram's reply waits for nothing";
+    }
     return wrong;
 }
 

@@ -3,6 +3,7 @@
 #define STORM_CHECK_PARTS_H
 
 #include "check.h"
+#include "serve/affected.h"
 #include "serve/post.h"
 #include "serve/server.h"
 
@@ -14,6 +15,7 @@ struct check_sum {
     size_t held;    /* turns and parcels that wait for the recorder */
     size_t parcels; /* of their pools */
     size_t stagings;
+    size_t affected;
     size_t outputs;
 };
 
@@ -22,6 +24,7 @@ struct check_sum {
 /* ---- check_output.c ---- */
 const char *check_output(const struct output *output, struct check_sum *sum);
 const char *check_post(const struct post *post, struct check_sum *sum);
+size_t check_exchange_memory(const struct exchange *exchange);
 /* A turn with an owner, that of a connection or an exchange. */
 const char *check_turn(const struct gt_turn *turn, const struct worker *worker,
                        struct check_sum *sum);

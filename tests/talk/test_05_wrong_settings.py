@@ -9,8 +9,9 @@ BUILT = """keep count connections reply reply-file echo silent greeting greeting
     pause max-message show timeout idle-timeout message-timeout write-timeout drain-timeout
     max-connections max-memory max-per-source max-rate
     max-waiting send-buffer receive-buffer backlog socket-mode socket-owner
-    udp-amplification ready workers engine spin verbose quiet log-format help version""".split()
-LATER = """exec exec-connection talk
+    udp-amplification ready workers engine spin talk strict report seed match-bytes
+    max-script-steps max-script-memory max-script-allocation trust verbose quiet log-format help version""".split()
+LATER = """exec exec-connection
     tls-cert tls-key tls-ca tls-alpn proxy allow deny user chroot
     sandbox""".split()
 
@@ -32,6 +33,14 @@ WRONG = [
     (["--connections", "1.5"], "not a", ""),
     (["-m", "0x10"], "not a", ""),
     (["--backlog", "x"], "not a", ""),
+    (["--seed", "luck"], "not a count", "from 0"),
+    (["--match-bytes", "0"], "too small", "at least 1 byte"),
+    (["--max-script-steps", "10"], "not a count", "from 1000"),
+    (["--max-script-memory", "1KiB"], "too small", "at least 1 MiB"),
+    (["--max-script-allocation", "1"], "too small", "at least 64 KiB"),
+    (["--report", ""], "--report", "name of a file"),
+    (["--talk", ""], "--talk", "name of a file"),
+    (["--talk", "/no/such/file.lua"], "/no/such/file.lua", "ENOENT"),
     (["--max-per-source", "few"], "not a", "from 0"),
     (["--max-waiting", "0"], "not a count", "from 1"),
     (["--send-buffer", "1KiB"], "too small", "at least 4 KiB"),
@@ -132,13 +141,6 @@ def test_framings_that_leave_no_room_for_a_message(frame):
     refused = run("-f", frame, "--max-message", "16", "0")
     assert refused.returncode == 2
     assert frame in refused.stderr.decode() and "--max-message 16" in refused.stderr.decode()
-
-
-@pytest.mark.parametrize("command", ["check"])
-def test_commands_not_built_yet(command):
-    refused = run(command, "127.0.0.1:9999")
-    assert refused.returncode == 2
-    assert command in refused.stderr.decode() and "not " in refused.stderr.decode()
 
 
 def test_listen_spelled_out():

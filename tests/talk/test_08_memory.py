@@ -23,12 +23,28 @@ def test_the_sum_is_told_with_its_parts(goodtalk):
     talk = goodtalk("-k", "-v", "-m", 1000, "--max-memory", "64MiB", "--max-rate", "5/s",
                     "--send-buffer", "64KiB", "--receive-buffer", "32KiB", at="127.0.0.1:0")
     line = talk.told_about("memory, at most")
-    whole, messages, places, workers, sources, of_system = sizes(line)
-    assert messages == 64 << 20
+    whole, messages, places, workers, sources, scripts, of_system = sizes(line)
+    assert messages == 64 << 20 and scripts == 0
     assert abs(whole - (messages + places + workers + sources)) < 1 << 20
     assert 1000 * 1000 < places < 1000 * 3000
     assert abs(of_system - 1000 * 2 * (96 << 10)) < 1 << 20
     assert talk.stop() == 0
+
+
+def test_scripts_are_counted_for_each_worker(goodtalk, tmp_path):
+    (tmp_path / "talk.lua").write_text('max_script_memory = "5MiB"\nreply { { "", "yes" } }\n')
+    talk = goodtalk("-k", "-v", "-t", tmp_path / "talk.lua", "-j", 3, at="127.0.0.1:0")
+    whole, *parts, scripts, _ = sizes(talk.told_about("memory, at most"))
+    assert scripts == 15 << 20
+    assert abs(whole - sum(parts) - scripts) < 1 << 20
+    assert talk.stop() == 0
+
+
+def test_scripts_that_do_not_fit_are_refused(tmp_path):
+    (tmp_path / "talk.lua").write_text('reply { { "", "yes" } }\n')
+    refused = run("-k", "--max-script-memory", "7000TiB", "-t", tmp_path / "talk.lua", "127.0.0.1:0")
+    assert refused.returncode == 1
+    assert b"goodtalk: --max-script-memory 7000 TiB: for 1 worker that is 7000 TiB" in refused.stderr
 
 
 def test_more_memory_than_there_is_is_refused():
@@ -45,6 +61,17 @@ def test_a_default_is_made_to_fit(goodtalk):
     assert whole <= DATA and 1 << 20 <= messages <= DATA / 2
     with Client(talk.port) as client:
         assert client.send(b"hello\n").line() == REPLY
+    assert talk.stop() == 0
+
+
+@limited
+def test_the_default_of_scripts_is_made_to_fit(goodtalk, tmp_path):
+    (tmp_path / "talk.lua").write_text('reply { { "", "yes" } }\n')
+    talk = goodtalk("-k", "-v", "-t", tmp_path / "talk.lua", "--engine", "epoll", wrapper=with_data(DATA))
+    whole, *_, scripts, _ = sizes(talk.told_about("memory, at most"))
+    assert whole <= DATA and 1 << 20 <= scripts <= DATA / 4
+    with Client(talk.port) as client:
+        assert client.send(b"hello\n").line() == b"yes\n"
     assert talk.stop() == 0
 
 

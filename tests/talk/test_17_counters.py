@@ -13,12 +13,14 @@ from goodtalk_talk import (PATIENCE, REPLY, Client, Collector, bytes_waiting, is
 from test_06_slow_stdout import F_SETPIPE_SZ, PAGE
 
 COUNTERS = ["connections", "connections-open", "datagrams", "datagrams-refused",
-            "datagrams-over-rate", "messages", "replies", "replies-dropped", "bytes-received", "bytes-sent"]
+            "datagrams-over-rate", "messages", "replies", "replies-dropped",
+            "replies-affected", "bytes-received", "bytes-sent"]
 REASONS = ["peer-closed", "replied", "finished", "drained", "gave-way", "per-source", "reset",
-           "undelivered", "too-long", "malformed", "unframed", "unfinished", "idle-timeout", "message-timeout",
+           "reset-sent", "undelivered", "too-long", "malformed", "unframed", "unfinished", "idle-timeout", "message-timeout",
            "write-timeout", "drain-timeout", "memory", "no-memory", "unrecorded", "abandoned",
            "socket-error"]
-EVERYTHING = set(COUNTERS) | {f"ended-{reason}" for reason in REASONS}
+OF_TALKS = ["conversations", "expects-failed", "scripts-failed", "unmatched"]
+EVERYTHING = {*COUNTERS, *OF_TALKS} | {f"ended-{reason}" for reason in REASONS}
 TOLD = b'"event":"counters"'
 
 

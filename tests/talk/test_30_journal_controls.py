@@ -26,10 +26,10 @@ def is_seen(goodtalk, journal, chance, tmp_path):
 
 def test_a_reply_before_it_is_written(mutant, goodtalk, journal, chance):
     """A kill loses what was replied to."""
-    program = mutant(RECORDER, ("    advance(own_of(recorder));\n}\n\nstatic bool journal_full",
-                                "    advance(own_of(recorder));\n"
-                                "    if (own_of(recorder)->gathering.last)\n"
-                                "        recorder->recorded = own_of(recorder)->gathering.last;\n"
+    program = mutant(RECORDER, ("        advance(own);\n}\n\nstatic bool journal_full",
+                                "        advance(own);\n"
+                                "    if (own->gathering.last)\n"
+                                "        recorder->recorded = own->gathering.last;\n"
                                 "}\n\nstatic bool journal_full"),
                      ("if (own->gathering.bytes.size == 0)\n        return false;\n    struct",
                       "if (own->gathering.bytes.size < 8192)\n        return false;\n    struct"))

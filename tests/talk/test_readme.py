@@ -8,8 +8,9 @@ A block fenced as ```console is an example:
     Good talking to you                            shows it; "..." stands for anything within a line
 
 A line that begins with "> " continues the command before it. Each block runs as one bash script in an
-empty directory, with goodtalk on PATH, on a network of its own where port 9999 is free; so a block may
-use nothing that another one left behind. Servers still running at the end of a block are stopped.
+directory of its own, with goodtalk on PATH, on a network of its own where port 9999 is free; so a block may
+use nothing that another one left behind. A block fenced as ```lua is a talk file, whose first line is its
+name: all of them are there. Servers still running at the end of a block are stopped.
 A carriage return at a line's end is not compared. C blocks in the README are examples/hello.c, which is
 there where a block uses it; cc and pkg-config know the library as if it were installed, and the next
 command after "./hello &" waits until something listens on port 9999.
@@ -37,6 +38,14 @@ def examples(text):
         elif part["kind"] == "console":
             found.append((title, part["block"]))
     return found
+
+
+def files_of(text):
+    """The talk files of a text: their names, and what is in them."""
+    blocks = re.findall(r"^```lua\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    named = [(re.match(r"-- (\w+\.lua)\n", block), block) for block in blocks]
+    assert all(name for name, _ in named), [block for name, block in named if not name]
+    return {name[1]: block for name, block in named}
 
 
 def take_apart(block):
@@ -78,12 +87,15 @@ def offer_library(programs, scratch):
         f"Libs: -L{BUILD} -lgoodtalk -Wl,-rpath,{BUILD}\n")
 
 
-def run_block(block, directory):
-    """Run a block: what it printed, line by line."""
+def run_block(block, directory, files=None):
+    """Run a block, with these files beside it (their names, and what is in them): what it printed, line
+    by line."""
     commands, _ = take_apart(block)
     programs, scratch = directory / "bin", directory / "scratch"
     programs.mkdir()
     scratch.mkdir()
+    for name, content in (files or {}).items():
+        (scratch / name).write_text(content)
     goodtalk = programs / "goodtalk"
     goodtalk.write_text(f'#!/bin/sh\nexec {shlex.quote(GOODTALK)} '
                         '${README_READY:+--ready "$README_READY"} "$@"\n')
@@ -105,13 +117,14 @@ def agree(expected, printed):
 
 
 EXAMPLES = examples(README.read_text())
+FILES = files_of(README.read_text())
 
 
 @pytest.mark.parametrize("block", [block for _, block in EXAMPLES],
                          ids=[f"{number}-{title}" for number, (title, _) in enumerate(EXAMPLES)])
 def test_example(own_network, tmp_path, block):
     expected = take_apart(block)[1]
-    printed = run_block(block, tmp_path)
+    printed = run_block(block, tmp_path, FILES)
     assert agree(expected, printed), "\n".join(["printed:", *printed, "", "README:", *expected])
 
 

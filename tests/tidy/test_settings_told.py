@@ -139,7 +139,8 @@ def test_the_manual_of_a_command_tells_what_its_help_tells(command, option, defa
     assert defaults(entries(manual(f"goodtalk-{command}.1"))) == told
 
 
-@pytest.mark.parametrize("page", ["goodtalk.1", "goodtalk-bench.1", "goodtalk-send.1", "goodtalk-show.1"])
+@pytest.mark.parametrize("page", ["goodtalk.1", "goodtalk-bench.1", "goodtalk-journal.5", "goodtalk-send.1",
+                                  "goodtalk-show.1", "goodtalk-talk.5"])
 def test_the_manual_page_is_well_formed(page):
     checked = run("mandoc", "-T", "lint", "-W", "warning", str(TOP / "man" / page))
     assert checked.returncode == 0, checked.stdout
@@ -163,7 +164,7 @@ def options_of(command):
 
 @pytest.mark.parametrize("document",
                          ["README.md", "man/goodtalk.1", "man/goodtalk-bench.1", "man/goodtalk-send.1",
-                          "man/goodtalk-show.1"])
+                          "man/goodtalk-show.1", "man/goodtalk-talk.5", "docs/TALKS.md"])
 def test_documents_use_options_that_exist(built, document):
     text = read(document).replace("\\-", "-") if document.startswith("man/") else read(document)
     clients = {command: options_of(command) for command in ("bench", "send", "show")}

@@ -159,6 +159,26 @@ static void a_batch_is_one_write_and_one_sync(void **state)
     shut();
 }
 
+/* Where the engine has more to tell at once, that is for the same batch; but a batch waits once. */
+static void what_has_happened_already_is_waited_for(void **state)
+{
+    (void)state;
+    open_with(JOURNAL_SYNC_ALWAYS, 0);
+    fake.engine.crowded = true;
+    take_and_commit(1);
+    assert_int_equal(fake.writes, 0);
+    take(2);
+    pass_time(0);
+    assert_int_equal(fake.writes, 1);
+    assert_int_equal(recorder->recorded, 2);
+    assert_int_equal(changes, 1);
+    recorder_commit(recorder); /* nothing is left to wait with */
+    pass_time(0);
+    assert_int_equal(fake.writes, 1);
+    assert_there(JOURNAL_WHOLE, 2, 0);
+    shut();
+}
+
 static void each_batch_says_what_was_durable(void **state)
 {
     (void)state;
@@ -554,6 +574,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_batch_is_one_write_and_one_sync),
+        TEST(what_has_happened_already_is_waited_for),
         TEST(each_batch_says_what_was_durable),
         TEST(nothing_counts_before_its_sync),
         TEST(a_failed_sync_is_final),

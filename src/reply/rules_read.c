@@ -1,0 +1,241 @@
+/* rules_read.c: the list of rules, as it stands in a talk file, is read and held to what a rule
+ * may be.
+ *
+ * Everything that is allocated belongs to the rules before anything can raise an error: whoever
+ * asked for them frees what there is then. */
+#include "reply/rules_parts.h"
+#include "reply/script.h"
+
+#include "base/escape.h"
+
+#include <goodtalk.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void rules_refuse(const struct reading *reading, const char *format, ...)
+{
+    char text[768];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    luaL_error(reading->lua, "rule %d: %s", reading->number, text);
+    abort(); /* not reached */
+}
+
+const char *rules_met(lua_State *lua, int index)
+{
+    char shown[64];
+    size_t size;
+    const char *text;
+    switch (lua_type(lua, index)) {
+    case LUA_TNIL:
+    case LUA_TNONE:
+        return lua_pushliteral(lua, "nil");
+    case LUA_TBOOLEAN:
+        return lua_pushstring(lua, lua_toboolean(lua, index) ? "true" : "false");
+    case LUA_TNUMBER:
+        lua_pushvalue(lua, index);
+        return lua_pushfstring(lua, "%s", lua_tostring(lua, -1));
+    case LUA_TSTRING:
+        text = lua_tolstring(lua, index, &size);
+        escape_string(shown, sizeof shown, slice_of(text, size));
+        return lua_pushfstring(lua, "'%s'", shown);
+    default:
+        return lua_pushfstring(lua, "a %s", luaL_typename(lua, index));
+    }
+}
+
+static struct slice text_at(lua_State *lua, int index)
+{
+    size_t size;
+    const char *text = lua_tolstring(lua, index, &size);
+    return slice_of(text, size);
+}
+
+/* ---- what to say ---- */
+
+/* The saying on top of the stack, which is popped. */
+static void read_saying(struct reading *reading, struct saying *saying, const char *what)
+{
+    lua_State *lua = reading->lua;
+    struct error error = {0};
+    if (lua_isfunction(lua, -1)) {
+        saying->function = luaL_ref(lua, LUA_REGISTRYINDEX);
+        return;
+    }
+    if (lua_isstring(lua, -1)) {
+        if (template_parse(text_at(lua, -1), reading->rule->pattern, &saying->text, &error) !=
+            GT_DONE)
+            rules_refuse(reading, "%s", error.text);
+    } else if (!lua_isboolean(lua, -1) || lua_toboolean(lua, -1))
+        rules_refuse(reading, "%s: a text or a function expected, met %s", what,
+                     rules_met(lua, -1));
+    lua_pop(lua, 1);
+}
+
+static void make_sayings(struct reading *reading, size_t count)
+{
+    struct rule *rule = reading->rule;
+    rule->sayings = calloc(count, sizeof *rule->sayings);
+    if (!rule->sayings)
+        rules_refuse(reading, "not enough memory");
+    for (size_t i = 0; i < count; i++)
+        rule->sayings[i].function = LUA_NOREF;
+    rule->saying_count = count;
+}
+
+/* The list on top of the stack. */
+static void read_replies(struct reading *reading)
+{
+    lua_State *lua = reading->lua;
+    if (!lua_istable(lua, -1) || lua_rawlen(lua, -1) == 0)
+        rules_refuse(reading, "replies: a list of texts and functions expected, met %s",
+                     lua_istable(lua, -1) ? "an empty table" : rules_met(lua, -1));
+    make_sayings(reading, lua_rawlen(lua, -1));
+    for (size_t i = 0; i < reading->rule->saying_count; i++) {
+        lua_rawgeti(lua, -1, (lua_Integer)i + 1);
+        read_saying(reading, &reading->rule->sayings[i], "replies");
+    }
+}
+
+static void read_what_to_say(struct reading *reading)
+{
+    lua_State *lua = reading->lua;
+    bool several = lua_getfield(lua, reading->table, "replies") != LUA_TNIL;
+    bool single = lua_rawgeti(lua, reading->table, 2) != LUA_TNIL;
+    if (several && single)
+        rules_refuse(reading, "it has a reply, and replies; one of them is enough");
+    if (single) {
+        make_sayings(reading, 1);
+        read_saying(reading, reading->rule->sayings, "the reply");
+    } else
+        lua_pop(lua, 1);
+    if (several)
+        read_replies(reading);
+    lua_pop(lua, 1);
+}
+
+/* ---- a rule ---- */
+
+static void read_pattern(struct reading *reading)
+{
+    lua_State *lua = reading->lua;
+    struct error error = {0};
+    if (lua_rawgeti(lua, reading->table, 1) != LUA_TSTRING)
+        rules_refuse(reading, "it begins with a pattern, a string; met %s%s", rules_met(lua, -1),
+                     lua_isfunction(lua, -1) ? "; \"\" matches every message" : "");
+    if (pattern_compile(text_at(lua, -1), &reading->rule->pattern, &error) != GT_DONE)
+        rules_refuse(reading, "%s", error.text);
+    lua_pop(lua, 1);
+}
+
+/* Keys but the pattern, the reply and `replies`. */
+static void read_keys(struct reading *reading)
+{
+    lua_State *lua = reading->lua;
+    for (lua_pushnil(lua); lua_next(lua, reading->table); lua_pop(lua, 1)) {
+        if (lua_type(lua, -2) == LUA_TSTRING)
+            rules_read_key(reading, lua_tostring(lua, -2));
+        else if (!lua_isinteger(lua, -2) || lua_tointeger(lua, -2) < 1 ||
+                 lua_tointeger(lua, -2) > 2)
+            rules_refuse(reading, "it has a pattern and a reply, then names; met %s without a name",
+                         rules_met(lua, -1));
+    }
+}
+
+static void check_effects(struct reading *reading)
+{
+    struct effects *effects = &reading->rule->effects;
+    struct effects others = *effects;
+    others.hang = false;
+    if (effects->hang && effects_any(&others))
+        rules_refuse(reading, "hang: nothing is sent then, and nothing else can happen to it");
+    if (effects->close && effects->reset)
+        rules_refuse(reading, "close and reset: a connection ends in one way");
+    reading->rule->affected = effects_any(effects);
+    if (effects->reset && effects->truncate_size < 0)
+        effects->truncate_size = 0;
+}
+
+static void check_counts(struct reading *reading)
+{
+    const struct rule *rule = reading->rule;
+    uint64_t most = rule->once ? rule->saying_count : rule->times;
+    if (rule->times > 0 && rule->times < most)
+        most = rule->times;
+    if (most > 0 && rule->required > most)
+        rules_refuse(reading, "required: it may match %u times at most", (unsigned)most);
+    if (rule->chance == 0 && rule->required > 0)
+        rules_refuse(reading, "required: it never matches, with a chance of 0");
+}
+
+static void read_rule(struct reading *reading)
+{
+    read_pattern(reading);
+    read_what_to_say(reading);
+    read_keys(reading);
+    check_effects(reading);
+    check_counts(reading);
+}
+
+static void read_bare_function(struct reading *reading)
+{
+    make_sayings(reading, 1);
+    lua_pushvalue(reading->lua, reading->table);
+    read_saying(reading, reading->rule->sayings, "the reply");
+}
+
+/* ---- the list ---- */
+
+static void check_list(lua_State *lua, int index)
+{
+    lua_Integer size = (lua_Integer)lua_rawlen(lua, index);
+    for (lua_pushnil(lua); lua_next(lua, index); lua_pop(lua, 1))
+        if (!lua_isinteger(lua, -2) || lua_tointeger(lua, -2) < 1 || lua_tointeger(lua, -2) > size)
+            luaL_error(lua, "reply: a list of rules expected, { pattern, reply, ... } each; met %s",
+                       rules_met(lua, -2));
+    if (size == 0)
+        luaL_error(lua, "reply: at least one rule expected");
+}
+
+static struct rules *make_rules(lua_State *lua, size_t count)
+{
+    struct rules *rules = calloc(1, sizeof *rules);
+    if (!rules)
+        return NULL;
+    rules->script = script_of(lua);
+    rules->list = calloc(count + 1, sizeof *rules->list);
+    if (!rules->list)
+        rules_destroy(&rules);
+    return rules;
+}
+
+void rules_read(lua_State *lua, int index, struct rules **rules)
+{
+    index = lua_absindex(lua, index);
+    *rules = NULL;
+    luaL_checkstack(lua, 16, NULL);
+    if (!lua_istable(lua, index))
+        luaL_error(lua, "reply: a list of rules expected, met %s", rules_met(lua, index));
+    check_list(lua, index);
+    size_t count = lua_rawlen(lua, index);
+    if (!(*rules = make_rules(lua, count)))
+        luaL_error(lua, "not enough memory");
+    for (size_t i = 0; i < count; i++) {
+        struct rule *rule = &(*rules)->list[(*rules)->count++];
+        *rule = (struct rule){.when = LUA_NOREF, .chance = 1, .effects = EFFECTS_NONE};
+        struct reading reading = {.lua = lua, .rules = *rules, .rule = rule, .number = (int)i + 1};
+        int type = lua_rawgeti(lua, index, (lua_Integer)i + 1);
+        reading.table = lua_gettop(lua);
+        if (type == LUA_TFUNCTION)
+            read_bare_function(&reading);
+        else if (type == LUA_TTABLE)
+            read_rule(&reading);
+        else
+            rules_refuse(&reading, "a table { pattern, reply } or a function expected, met %s",
+                         rules_met(lua, -1));
+        lua_settop(lua, reading.table - 1);
+    }
+}

@@ -1,0 +1,16 @@
+/* script_bounds.h: how much of a script may run, and what it may hold. */
+#ifndef REPLY_SCRIPT_BOUNDS_H
+#define REPLY_SCRIPT_BOUNDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct script_bounds {
+    uint64_t steps;     /* of a call or resume */
+    size_t call_bytes;  /* that a call or resume may allocate, what it frees meanwhile included */
+    size_t state_bytes; /* of the whole state */
+    bool trusted;       /* scripts have io, os, require, debug, bytecode, too: --trust */
+};
+
+#endif
