@@ -115,7 +115,7 @@ void connection_update_reading(struct connection *connection)
 {
     struct engine *engine = worker_of(connection)->engine;
     bool wants = !connection->end_of_stream && connection->state != CONNECTION_ENDED;
-    if (connection->handover || (connection->state == CONNECTION_OPEN && is_handed(connection)))
+    if (connection->handed || (connection->state == CONNECTION_OPEN && is_handed(connection)))
         wants = false;
     else if (connection->state == CONNECTION_OPEN && connection->heard && !reads_ahead(connection))
         wants = wants && !connection->starved && intake_open(connection);
@@ -172,7 +172,7 @@ static void settle(struct connection *connection)
         output_release(&connection->output);
     if (hangs_on(connection))
         let_go(connection);
-    bool done = !connection->output && !connection->handover &&
+    bool done = !connection->output && !connection->handed &&
                 (!connection->talks || talker_over(connection));
     if (connection->finished && done)
         connection_close(connection, REASON_PEER_CLOSED);

@@ -17,7 +17,6 @@
 #include "engine/engine.h"
 #include "serve/settings.h"
 
-struct handover;
 struct listener;
 struct output;
 struct source;
@@ -41,12 +40,11 @@ struct connection {
     const struct framing *framing; /* what it speaks: its settings', until it changes */
     struct frame frame;            /* where its framing is in the input */
     struct peer peer;
-    struct source *source;     /* NULL: no limit by source is set, or it has none */
-    struct handover *handover; /* NULL: it is not in the hands of a command */
-    void *data;                /* the application's own */
-    int64_t active_ns;         /* when bytes last came or left */
-    int64_t started_ns;        /* when the unfinished message began, or, paid for, may be taken;
-                                  LINGERING: when all was acknowledged */
+    struct source *source; /* NULL: no limit by source is set, or it has none */
+    void *data;            /* the application's own */
+    int64_t active_ns;     /* when bytes last came or left */
+    int64_t started_ns;    /* when the unfinished message began, or, paid for, may be taken;
+                              LINGERING: when all was acknowledged */
     int32_t fd;
     uint8_t reason; /* enum reason: why it is closing or ended */
     /* What is looked at after each message, together. */
@@ -62,6 +60,7 @@ struct connection {
     bool starved : 1;       /* input is left that could not be taken: nothing is read meanwhile */
     bool packets : 1;       /* the socket is one of packets, each a message */
     bool talks : 1;         /* it holds a conversation; its framing is its talker's (talker.h) */
+    bool handed : 1;        /* it is in the hands of a command; its framing is its handover's */
     bool last_try : 1;      /* its pause has passed; one more receive is being tried */
     bool hung : 1;          /* a reply of its hangs: nobody misses what it does not get */
 };

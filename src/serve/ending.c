@@ -70,7 +70,7 @@ void connection_end(struct connection *connection, enum reason reason)
     connection->state = CONNECTION_ENDED;
     connection->reason = (uint8_t)reason;
     connection_drop_input(connection);
-    if (connection->handover)
+    if (connection->handed)
         handover_leave(connection);
     if (connection->output)
         output_drop(connection->output);

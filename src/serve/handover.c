@@ -16,6 +16,17 @@
 
 #define LOOK_NS INT64_C(1000000000)
 
+static struct handover *handover_of(const struct connection *connection)
+{
+    return list_item((uintptr_t)connection->framing, struct handover, framing);
+}
+
+static void take_back(struct connection *connection)
+{
+    connection->handed = false;
+    connection->framing = &connection->settings->framing;
+}
+
 static void look_again(struct handover *handover)
 {
     struct engine *engine = worker_of(handover->connection)->engine;
@@ -48,7 +59,7 @@ static void over(struct command *command, enum command_fate fate)
     (void)fate;
     if (connection) {
         engine_timer_stop(worker_of(connection)->engine, &handover->look);
-        connection->handover = NULL;
+        take_back(connection);
         connection->spoken = true; /* as far as anybody knows */
         connection_close(connection, REASON_COMMAND_ENDED);
         connection_go_on(connection);
@@ -86,7 +97,9 @@ bool handover_begin(struct connection *connection)
         handover_free(handover);
         return false;
     }
-    connection->handover = handover;
+    connection->handed = true;
+    handover->framing = connection->settings->framing;
+    connection->framing = &handover->framing;
     command_submit(worker_of(connection)->commands, &handover->command);
     look_again(handover);
     return true;
@@ -94,8 +107,8 @@ bool handover_begin(struct connection *connection)
 
 void handover_leave(struct connection *connection)
 {
-    struct handover *handover = connection->handover;
-    connection->handover = NULL;
+    struct handover *handover = handover_of(connection);
+    take_back(connection);
     handover->connection = NULL;
     engine_timer_stop(worker_of(connection)->engine, &handover->look);
     command_leave(&handover->command);

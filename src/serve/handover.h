@@ -5,12 +5,14 @@
 #ifndef SERVE_HANDOVER_H
 #define SERVE_HANDOVER_H
 
+#include "codec/frame.h"
 #include "reply/command.h"
 
 struct connection;
 
 struct handover {
     struct command command;
+    struct framing framing;        /* by which its connection finds it */
     struct connection *connection; /* NULL: it has ended */
     struct timer look;
 };

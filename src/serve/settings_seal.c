@@ -152,6 +152,9 @@ static int seal_connection(struct settings *settings, struct error *error)
 {
     if (!settings->exec_connection)
         return GT_DONE;
+    if (settings->talk)
+        return error_set(error, GT_WRONG,
+                         "--exec-connection: the command says everything; leave out --talk");
     if (settings->reply_given)
         return error_set(error, GT_WRONG,
                          "--exec-connection: the command says everything; leave out --%s",
