@@ -39,7 +39,8 @@ struct seldom {
 
 struct rules {
     struct script *script;
-    struct rule *list; /* owned */
+    struct rule *list;      /* owned */
+    struct filter *filters; /* owned: of the rules' patterns, together, as they are all looked at */
     size_t count;
     struct matcher *matcher;
     const struct reply_host *host;
@@ -67,7 +68,6 @@ enum said rules_ask_when(struct rules *rules, const struct rule *rule,
 
 struct reading {
     lua_State *lua;
-    struct rules *rules;
     struct rule *rule;
     int number; /* of the rule, from 1 */
     int table;  /* where it is on the stack */

@@ -200,6 +200,28 @@ static void check_list(lua_State *lua, int index)
         luaL_error(lua, "reply: at least one rule expected");
 }
 
+/* The next entry of the list at index. */
+static void read_entry(lua_State *lua, int index, struct rules *rules)
+{
+    size_t place = rules->count++;
+    struct rule *rule = &rules->list[place];
+    *rule = (struct rule){.when = LUA_NOREF, .chance = 1, .effects = EFFECTS_NONE};
+    rules->filters[place] = FILTER_NOTHING_ASKED;
+    int type = lua_rawgeti(lua, index, (lua_Integer)place + 1);
+    struct reading reading = {
+        .lua = lua, .rule = rule, .number = (int)place + 1, .table = lua_gettop(lua)};
+    if (type == LUA_TFUNCTION)
+        read_bare_function(&reading);
+    else if (type == LUA_TTABLE)
+        read_rule(&reading);
+    else
+        rules_refuse(&reading, "a table { pattern, reply } or a function expected, met %s",
+                     rules_met(lua, -1));
+    if (rule->pattern)
+        rules->filters[place] = pattern_filter(rule->pattern);
+    lua_settop(lua, reading.table - 1);
+}
+
 static struct rules *make_rules(lua_State *lua, size_t count)
 {
     struct rules *rules = calloc(1, sizeof *rules);
@@ -207,7 +229,8 @@ static struct rules *make_rules(lua_State *lua, size_t count)
         return NULL;
     rules->script = script_of(lua);
     rules->list = calloc(count + 1, sizeof *rules->list);
-    if (!rules->list)
+    rules->filters = calloc(count + 1, sizeof *rules->filters);
+    if (!rules->list || !rules->filters)
         rules_destroy(&rules);
     return rules;
 }
@@ -223,19 +246,6 @@ void rules_read(lua_State *lua, int index, struct rules **rules)
     size_t count = lua_rawlen(lua, index);
     if (!(*rules = make_rules(lua, count)))
         luaL_error(lua, "not enough memory");
-    for (size_t i = 0; i < count; i++) {
-        struct rule *rule = &(*rules)->list[(*rules)->count++];
-        *rule = (struct rule){.when = LUA_NOREF, .chance = 1, .effects = EFFECTS_NONE};
-        struct reading reading = {.lua = lua, .rules = *rules, .rule = rule, .number = (int)i + 1};
-        int type = lua_rawgeti(lua, index, (lua_Integer)i + 1);
-        reading.table = lua_gettop(lua);
-        if (type == LUA_TFUNCTION)
-            read_bare_function(&reading);
-        else if (type == LUA_TTABLE)
-            read_rule(&reading);
-        else
-            rules_refuse(&reading, "a table { pattern, reply } or a function expected, met %s",
-                         rules_met(lua, -1));
-        lua_settop(lua, reading.table - 1);
-    }
+    for (size_t i = 0; i < count; i++)
+        read_entry(lua, index, *rules);
 }
