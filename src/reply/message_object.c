@@ -108,11 +108,30 @@ static int object_text(lua_State *lua)
     return push_text(lua, check_object(lua)) == LUA_TSTRING;
 }
 
+/* "You said " .. message: of two values, at least one is an object. */
+static int object_concat(lua_State *lua)
+{
+    lua_settop(lua, 2);
+    for (int i = 1; i <= 2; i++) {
+        struct slice text;
+        if (lua_isstring(lua, i))
+            continue;
+        if (!message_object_text(lua, i, &text))
+            return luaL_error(lua, "attempt to concatenate a %s value", luaL_typename(lua, i));
+        lua_pushlstring(lua, (const char *)text.data, text.size);
+        lua_replace(lua, i);
+    }
+    lua_concat(lua, 2);
+    return 1;
+}
+
 /* Push the metatable, made and kept. */
 static void make_metatable(lua_State *lua)
 {
-    static const luaL_Reg methods[] = {
-        {"__index", object_index}, {"__tostring", object_text}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"__index", object_index},
+                                       {"__tostring", object_text},
+                                       {"__concat", object_concat},
+                                       {NULL, NULL}};
     luaL_newlib(lua, methods);
     lua_pushliteral(lua, "message"); /* as errors of Lua's call it */
     lua_setfield(lua, -2, "__name");

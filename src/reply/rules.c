@@ -182,11 +182,11 @@ static enum met take(struct rules *rules, struct rule *rule, const struct messag
     uint64_t number = 1;
     if (rule->count && (number = outcome_rule_match(rule->count)) == 0)
         return MET_NEXT;
-    if (rule->saying_count == 0)
-        return MET_NOTHING;
     const struct saying *saying = &rule->sayings[(number - 1) % rule->saying_count];
     enum met met = say(rules, rule, saying, message, reply);
-    if (met == MET_NEXT && rule->count)
+    if (met != MET_NEXT && saying->affected)
+        reply->effects = &saying->effects;
+    else if (met == MET_NEXT && rule->count)
         outcome_rule_take_back(rule->count);
     return met;
 }
@@ -219,8 +219,6 @@ enum reply_when rules_answer(struct rules *rules, const struct message *message,
             continue;
         if (met == MET_FAILURE)
             reply->effects = &closing;
-        else if (rule->affected)
-            reply->effects = &rule->effects;
         return met == MET_REPLY ? REPLY_NOW : REPLY_NONE;
     }
     outcome_unmatched(rules->host->outcome, message);

@@ -82,8 +82,46 @@ static void make_sayings(struct reading *reading, size_t count)
     if (!rule->sayings)
         rules_refuse(reading, "not enough memory");
     for (size_t i = 0; i < count; i++)
-        rule->sayings[i].function = LUA_NOREF;
+        rule->sayings[i] = (struct saying){.function = LUA_NOREF, .effects = rule->effects};
     rule->saying_count = count;
+}
+
+/* What happens to a saying, once all that is said about it is known. */
+static void finish_effects(struct reading *reading, struct saying *saying)
+{
+    struct effects *effects = &saying->effects;
+    struct effects others = *effects;
+    others.hang = false;
+    if (effects->hang && effects_any(&others))
+        rules_refuse(reading, "hang: nothing is sent then, and nothing else can happen to it");
+    if (effects->close && effects->reset)
+        rules_refuse(reading, "close and reset: a connection ends in one way");
+    saying->affected = effects_any(effects);
+    if (effects->reset && effects->truncate_size < 0)
+        effects->truncate_size = 0;
+}
+
+/* The table on top of the stack, which is popped: a reply and its own effects. */
+static void read_reply_table(struct reading *reading, struct saying *saying)
+{
+    lua_State *lua = reading->lua;
+    struct rule scratch = {.effects = saying->effects};
+    struct reading own = {
+        .lua = lua, .rule = &scratch, .number = reading->number, .table = lua_gettop(lua)};
+    for (lua_pushnil(lua); lua_next(lua, own.table); lua_pop(lua, 1)) {
+        if (lua_type(lua, -2) == LUA_TSTRING)
+            rules_read_effect(&own, lua_tostring(lua, -2));
+        else if (!lua_isinteger(lua, -2) || lua_tointeger(lua, -2) != 1)
+            rules_refuse(reading,
+                         "replies: a table has one reply, then names; met %s without a name",
+                         rules_met(lua, -1));
+    }
+    saying->effects = scratch.effects;
+    if (lua_rawgeti(lua, own.table, 1) == LUA_TNIL)
+        lua_pop(lua, 1);
+    else
+        read_saying(reading, saying, "replies");
+    lua_pop(lua, 1);
 }
 
 /* The list on top of the stack. */
@@ -95,8 +133,11 @@ static void read_replies(struct reading *reading)
                      lua_istable(lua, -1) ? "an empty table" : rules_met(lua, -1));
     make_sayings(reading, lua_rawlen(lua, -1));
     for (size_t i = 0; i < reading->rule->saying_count; i++) {
-        lua_rawgeti(lua, -1, (lua_Integer)i + 1);
-        read_saying(reading, &reading->rule->sayings[i], "replies");
+        struct saying *saying = &reading->rule->sayings[i];
+        if (lua_rawgeti(lua, -1, (lua_Integer)i + 1) == LUA_TTABLE)
+            read_reply_table(reading, saying);
+        else
+            read_saying(reading, saying, "replies");
     }
 }
 
@@ -107,14 +148,17 @@ static void read_what_to_say(struct reading *reading)
     bool single = lua_rawgeti(lua, reading->table, 2) != LUA_TNIL;
     if (several && single)
         rules_refuse(reading, "it has a reply, and replies; one of them is enough");
-    if (single) {
+    if (!several)
         make_sayings(reading, 1);
+    if (single)
         read_saying(reading, reading->rule->sayings, "the reply");
-    } else
+    else
         lua_pop(lua, 1);
     if (several)
         read_replies(reading);
     lua_pop(lua, 1);
+    for (size_t i = 0; i < reading->rule->saying_count; i++)
+        finish_effects(reading, &reading->rule->sayings[i]);
 }
 
 /* ---- a rule ---- */
@@ -145,20 +189,6 @@ static void read_keys(struct reading *reading)
     }
 }
 
-static void check_effects(struct reading *reading)
-{
-    struct effects *effects = &reading->rule->effects;
-    struct effects others = *effects;
-    others.hang = false;
-    if (effects->hang && effects_any(&others))
-        rules_refuse(reading, "hang: nothing is sent then, and nothing else can happen to it");
-    if (effects->close && effects->reset)
-        rules_refuse(reading, "close and reset: a connection ends in one way");
-    reading->rule->affected = effects_any(effects);
-    if (effects->reset && effects->truncate_size < 0)
-        effects->truncate_size = 0;
-}
-
 static void check_counts(struct reading *reading)
 {
     const struct rule *rule = reading->rule;
@@ -174,9 +204,8 @@ static void check_counts(struct reading *reading)
 static void read_rule(struct reading *reading)
 {
     read_pattern(reading);
-    read_what_to_say(reading);
     read_keys(reading);
-    check_effects(reading);
+    read_what_to_say(reading);
     check_counts(reading);
 }
 
