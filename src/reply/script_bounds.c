@@ -189,12 +189,13 @@ static int64_t clock_ns(clockid_t clock)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static void begin_window(struct script *script, int64_t now, int64_t used)
+/* charged: what is about to be, for what was before. */
+static void begin_window(struct script *script, int64_t now, int64_t used, uint64_t charged)
 {
     script->watched = script->calls;
     script->window_ns = now;
     script->window_used_ns = used;
-    script->window_steps = script->steps;
+    script->window_steps = script->steps - charged;
 }
 
 /* Steps that are due for the time of the last window, and were not charged in it. Its clock is
@@ -203,16 +204,14 @@ static void begin_window(struct script *script, int64_t now, int64_t used)
 static SELDOM uint64_t time_due(struct script *script, uint64_t counted, int64_t now)
 {
     bool known = script->watched == script->calls;
-    if (!known && script->interval == SCRIPT_INTERVAL) {
-        begin_window(script, now, 0);
-        return 0;
-    }
-    int64_t used = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    int64_t used =
+        known || script->interval < SCRIPT_INTERVAL ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
     int64_t before = known && script->window_used_ns > 0 ? script->window_used_ns : used;
     uint64_t due = (uint64_t)(used - before) / STEP_NS;
-    uint64_t charged = script->window_steps - script->steps + counted;
-    begin_window(script, now, used);
-    return due > charged ? due - charged : 0;
+    uint64_t charged = known ? script->window_steps - script->steps + counted : counted;
+    uint64_t more = due > charged ? due - charged : 0;
+    begin_window(script, now, used, counted + more);
+    return more;
 }
 
 static uint64_t slowness(struct script *script, uint64_t counted)
