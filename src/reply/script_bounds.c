@@ -23,15 +23,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define SHORT_INTERVAL 4
-#define LONG_BLOCK     ((size_t)32 << 10) /* from here on intervals are shorter */
-#define WINDOW_NS      8000000            /* so often the time is looked at */
-#ifdef GOODTALK_SANITIZED
-#define STEP_NS 2000
-#else
-#define STEP_NS 100
-#endif
-
+#define SHORT_INTERVAL  4
+#define LONG_BLOCK      ((size_t)32 << 10) /* from here on intervals are shorter */
+#define WINDOW_NS       8000000            /* so often the time is looked at */
 #define REFUSED_AT_ONCE 64 /* calls, by a full state, of which one collects the garbage */
 
 /* ---- a thread's mark ---- */
@@ -207,7 +201,7 @@ static SELDOM uint64_t time_due(struct script *script, uint64_t counted, int64_t
     int64_t used =
         known || script->interval < SCRIPT_INTERVAL ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
     int64_t before = known && script->window_used_ns > 0 ? script->window_used_ns : used;
-    uint64_t due = (uint64_t)(used - before) / STEP_NS;
+    uint64_t due = (uint64_t)(used - before) / script->bounds.step_ns;
     uint64_t charged = known ? script->window_steps - script->steps + counted : counted;
     uint64_t more = due > charged ? due - charged : 0;
     begin_window(script, now, used, counted + more);
