@@ -61,6 +61,18 @@ static void kill_thread(struct script *script, lua_State *lua)
 
 /* ---- where it happened ---- */
 
+static void write_function(char *to, size_t size, const lua_Debug *at)
+{
+    if (*at->what == 'm')
+        snprintf(to, size, "main chunk");
+    else if (at->name && strcmp(at->name, "?") != 0)
+        snprintf(to, size, "%s '%s'", *at->namewhat ? at->namewhat : "function", at->name);
+    else if (*at->what == 'C')
+        snprintf(to, size, "?");
+    else
+        snprintf(to, size, "function <%s:%d>", at->short_src, at->linedefined);
+}
+
 /* Lua's own traceback needs memory, and there may be none. */
 static void write_trace(struct script *script, lua_State *lua)
 {
@@ -68,18 +80,17 @@ static void write_trace(struct script *script, lua_State *lua)
     size_t used = 0;
     script->where[0] = script->trace[0] = '\0';
     for (int level = 0; level < 12 && lua_getstack(lua, level, &at); level++) {
-        lua_getinfo(lua, level > 0 ? "Sln" : "Sl", &at);
         char line[24] = "";
+        char function[160];
+        lua_getinfo(lua, "Sln", &at);
+        write_function(function, sizeof function, &at);
         if (at.currentline > 0)
             snprintf(line, sizeof line, "%d:", at.currentline);
         if (*line && !*script->where)
             snprintf(script->where, sizeof script->where, "%s:%s ", at.short_src, line);
         size_t left = sizeof script->trace - used;
-        int size = snprintf(script->trace + used, left, "\n\t%s:%s in %s %s", at.short_src, line,
-                            *at.what == 'm' ? "the" : "function",
-                            *at.what == 'm'                ? "main chunk"
-                            : level > 0 && at.name != NULL ? at.name
-                                                           : "<unnamed>");
+        int size =
+            snprintf(script->trace + used, left, "\n\t%s:%s in %s", at.short_src, line, function);
         if (size < 0 || (size_t)size >= left)
             break;
         used += (size_t)size;
