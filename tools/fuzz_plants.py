@@ -93,6 +93,20 @@ PLANTS = [
         "fuzz_server",
     ),
     Plant(
+        "a set of a Lua pattern leaves out where a range begins",
+        "src/reply/lua_pattern.c",
+        "if (each[0] <= byte && byte <= each[2])",
+        "if (each[0] < byte && byte <= each[2])",
+        "fuzz_lua_pattern",
+    ),
+    Plant(
+        "a script's instructions are not counted",
+        "src/reply/script_bounds.c",
+        "script_charge(lua, counted + slowness(script, counted));",
+        "(void)counted, (void)slowness;",
+        "fuzz_script",
+    ),
+    Plant(
         "a close frees the message that the application is reading",
         "src/serve/ending.c",
         """    connection->reason = (uint8_t)reason;
