@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* libFuzzer calls log(), and finds the one that is there for scripts. */
+/* libFuzzer takes logarithms, and finds the names of ours, which are to be loaded first. */
 __attribute__((constructor)) static void load_mathematics(void)
 {
     mathematics_load(NULL);
