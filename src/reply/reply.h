@@ -38,8 +38,8 @@ struct replier;
  * asked. */
 struct reply_host {
     void *owner;
-    unsigned workers; /* message->worker is less */
-    uint64_t seed;    /* of what is left to chance; the same again with --seed */
+    unsigned workers;                   /* message->worker is less */
+    uint64_t seed;                      /* of what is left to chance; the same again with --seed */
     const struct script_bounds *bounds; /* of each worker's script */
     size_t match_bytes;                 /* of a message that patterns see */
     bool strict;                        /* a message that no rule matches is a failure */

@@ -21,9 +21,6 @@
     COUNTER(REPLIES, "replies")                         /* handed to the system */                 \
     COUNTER(REPLIES_DROPPED, "replies-dropped")   /* to datagrams: undeliverable or too long */    \
     COUNTER(REPLIES_AFFECTED, "replies-affected") /* that effects happened to */                   \
-    COUNTER(CONVERSATIONS, "conversations")     /* ended */                                        \
-    COUNTER(CONVERSATIONS_FAILED,                                                                  \
-            "conversations-failed") /* an expect was not met, or their script failed */            \
     COUNTER(BYTES_RECEIVED, "bytes-received")                                                      \
     COUNTER(BYTES_SENT, "bytes-sent")
 

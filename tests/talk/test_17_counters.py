@@ -16,7 +16,7 @@ COUNTERS = ["connections", "connections-open", "datagrams", "datagrams-refused",
             "datagrams-over-rate", "messages", "replies", "replies-dropped",
             "replies-affected", "bytes-received", "bytes-sent"]
 REASONS = ["peer-closed", "replied", "finished", "drained", "gave-way", "per-source", "reset",
-           "reset-sent", "undelivered", "too-long", "malformed", "unframed", "unfinished", "idle-timeout", "message-timeout",
+           "reset-sent", "talked", "unmet", "script-failed", "undelivered", "too-long", "malformed", "unframed", "unfinished", "idle-timeout", "message-timeout",
            "write-timeout", "drain-timeout", "memory", "no-memory", "unrecorded", "abandoned",
            "socket-error"]
 OF_TALKS = ["conversations", "expects-failed", "scripts-failed", "unmatched"]
