@@ -68,8 +68,8 @@ struct connection *connection_open(struct listener *listener, const struct newco
          (struct event_origin){.peer = &connection->peer, .listener = listener}, "connected");
     tell_opened(connection);
     greet(connection);
-    if (connection->settings->replier->converses && !talker_open(connection))
-        connection_doom(connection, REASON_NO_MEMORY);
+    if (connection->settings->replier->converses)
+        talker_open(connection);
     advance(connection, slice_of(NULL, 0));
     return connection;
 }

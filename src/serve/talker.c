@@ -133,13 +133,15 @@ static const struct conversation_host host = {.line = line_of,
 
 /* ---- beginning ---- */
 
-bool talker_open(struct connection *connection)
+void talker_open(struct connection *connection)
 {
     struct worker *worker = worker_of(connection);
     struct replier *replier = connection->settings->replier;
     struct talker *talker = pool_take(&worker->talkers);
-    if (!talker)
-        return false;
+    if (!talker) {
+        connection_doom(connection, REASON_NO_MEMORY);
+        return;
+    }
     *talker = (struct talker){.connection = connection,
                               .framing = connection->settings->framing,
                               .paused_ns = worker->engine->now_ns};
@@ -148,12 +150,12 @@ bool talker_open(struct connection *connection)
     talker->conversation.listener = connection->listener->socket.name;
     if (replier->table->converse(replier, worker->number, &talker->conversation) != GT_DONE) {
         pool_give(&worker->talkers, talker);
-        return false;
+        connection_doom(connection, REASON_SCRIPT_FAILED);
+        return;
     }
     connection->framing = &talker->framing;
     connection->talks = true;
     connection->singly = true;
-    return true;
 }
 
 /* ---- going on ---- */

@@ -250,3 +250,19 @@ def test_many_at_once(goodtalk, many_descriptors, workers):
     assert talk.ended() == 0
     for client in clients:
         client.socket.close()
+
+
+def test_a_script_that_hoards_is_told_and_the_server_stays(goodtalk):
+    body = '''
+      shared.hoard = shared.hoard or {}
+      for i = 1, 1000 do table.insert(shared.hoard, ("x"):rep(1000) .. #shared.hoard) end
+      peer:say "room for more\\n"
+      peer:hear()'''
+    talk = goodtalk("-k", "--max-script-memory", "8MiB", "-t", talk_file(body))
+    clients = [Client(talk.port) for _ in range(12)]
+    heard = [client.line() for client in clients]
+    assert heard[0] == b"room for more\n" and heard[-1] == b""
+    assert "max-script-memory" in talk.told_about("max-script-memory")
+    for client in clients:
+        client.socket.close()
+    assert talk.stop() == 0
