@@ -261,7 +261,7 @@ void pass_hurry(struct worker *worker)
 {
     worker->hurried = true;
     worker->more = true;
-    if (worker->affected.taken == 0)
+    if (worker->affected.taken == 0 && worker->talkers.taken == 0)
         return;
     worker_each(worker, connection_go_on);
     each_post(worker, post_hurry);
@@ -312,7 +312,9 @@ static void drain_further(struct worker *worker)
         return;
     }
     worker->more = true;
-    bool quiet = worker->arrived == worker->arrived_before && list_empty(&worker->dirty);
+    bool quiet = worker->arrived == worker->arrived_before && list_empty(&worker->dirty) &&
+                 !worker->stirred;
+    worker->stirred = false;
     worker->quiet_passes = quiet ? worker->quiet_passes + 1 : 0;
     worker->arrived_before = worker->arrived;
     if (worker->quiet_passes >= 2 || ++worker->drain_passes >= 256)
