@@ -53,6 +53,13 @@ int draft_check_heard(const struct settings *draft, const struct talk *talk, int
                      kind_word(talk), talk->name, talk->words.kind_line);
 }
 
+/* Whether the setting has done its work: the descriptor of --ready fd:N is closed once it is told.
+ */
+static bool is_done(const struct draft_parts *parts, const char *name)
+{
+    return parts->running && strcmp(name, "ready") == 0;
+}
+
 /* A setting of the file that is the whole server's, or a listener's. */
 static bool is_of(const struct talk_setting *setting, enum gt_scope scope)
 {
@@ -63,15 +70,16 @@ static bool is_of(const struct talk_setting *setting, enum gt_scope scope)
     return false;
 }
 
-static int set_scope(struct settings *draft, const struct talk *talk, enum gt_scope scope,
+static int set_scope(struct settings *draft, const struct draft_parts *parts, enum gt_scope scope,
                      struct error *error)
 {
     int status = GT_DONE;
+    const struct talk *talk = parts->talk;
     const struct talk_settings *settings = &talk->words.settings;
     for (size_t i = 0; status == GT_DONE && i < settings->count; i++) {
         const struct talk_setting *setting = &settings->entries[i];
         int64_t before = draft->reply_source;
-        if (!is_of(setting, scope))
+        if (!is_of(setting, scope) || is_done(parts, setting->name))
             continue;
         status = set(draft, talk, setting, error);
         if (status == GT_DONE && draft_check_heard(draft, talk, before, setting->name, error))
@@ -95,9 +103,11 @@ static int set_lasting(struct settings *draft, const struct draft_parts *parts, 
     int status = GT_DONE;
     const struct given_settings *lasting = parts->lasting;
     if (!lasting)
-        return set_scope(draft, parts->talk, GT_SCOPE_SERVER, error);
+        return set_scope(draft, parts, GT_SCOPE_SERVER, error);
     for (size_t i = 0; status == GT_DONE && i < lasting->count; i++)
-        status = settings_set(draft, lasting->entries[i].name, lasting->entries[i].value, error);
+        if (!is_done(parts, lasting->entries[i].name))
+            status =
+                settings_set(draft, lasting->entries[i].name, lasting->entries[i].value, error);
     return status;
 }
 
@@ -106,7 +116,7 @@ static int add_talk(struct settings *draft, const struct draft_parts *parts, str
     draft->talk = parts->talk;
     if (draft->talk->words.kind != TALK_OF_SETTINGS)
         draft->reply_source = REPLY_FROM_TALK;
-    int status = set_scope(draft, parts->talk, GT_SCOPE_LISTENER, error);
+    int status = set_scope(draft, parts, GT_SCOPE_LISTENER, error);
     if (status == GT_DONE)
         status = set_lasting(draft, parts, error);
     return status == GT_DONE ? set_own(draft, parts, error) : status;
@@ -118,6 +128,8 @@ static int add_given(struct settings *draft, const struct draft_parts *parts,
                      const struct given_setting *entry, struct error *error)
 {
     int64_t before = draft->reply_source;
+    if (is_done(parts, entry->name))
+        return GT_DONE;
     int status = settings_set(draft, entry->name, entry->value, error);
     if (status != GT_DONE)
         return status;

@@ -32,6 +32,7 @@ struct draft_parts {
     const struct talk_settings *own;      /* what it says of one of its addresses, or NULL */
     const struct given_settings *lasting; /* what counts instead of the talk's settings of server
                                              scope; NULL: they do */
+    bool running; /* the server runs: what was for its start is not looked at again */
 };
 
 /* GT_DONE, or the reason, and there is no draft. */

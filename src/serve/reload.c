@@ -158,7 +158,8 @@ static int renew(struct reload *reload, const struct listener *listener)
     struct draft_parts parts = {.given = &origin->given,
                                 .talk = reload->talk,
                                 .own = entry ? &entry->settings : &origin->own,
-                                .lasting = &server->lasting};
+                                .lasting = &server->lasting,
+                                .running = true};
     if (draft_compose(&draft, &parts, &reload->error) != GT_DONE)
         return reload->error.status;
     struct settings *sealed =
@@ -183,7 +184,8 @@ static size_t count_listeners(const struct list *listeners)
 static int check_whole(struct reload *reload)
 {
     struct settings draft;
-    struct draft_parts parts = {.given = &reload->server->given, .talk = reload->talk};
+    struct draft_parts parts = {
+        .given = &reload->server->given, .talk = reload->talk, .running = true};
     int status = draft_compose(&draft, &parts, &reload->error);
     if (status == GT_DONE)
         settings_clear(&draft);

@@ -197,6 +197,10 @@ static bool counts(const struct connection *connection)
 static void end_talk(struct connection *connection, enum conversation_end end)
 {
     struct worker *worker = worker_of(connection);
+    bool failed = end == CONVERSATION_UNMET || end == CONVERSATION_FAILED;
+    counters_add(worker->counters, COUNTER_CONVERSATIONS, 1);
+    if (failed)
+        counters_add(worker->counters, COUNTER_CONVERSATIONS_FAILED, 1);
     if (counts(connection))
         connection->heard = goal_reserve_connection(&worker->server->goal);
     connection_close(connection, reason_of(end));

@@ -187,6 +187,7 @@ void choose_listeners(const struct dice *dice)
     plan->chunks = dice_in_some(dice, 6);
     plan->application = dice_in_some(dice, 25);
     plan->talks = !plan->application && dice_in_some(dice, 30);
+    plan->effects = plan->application && dice_in_some(dice, 50);
     if (plan->application && dice_in_some(dice, 60))
         plan->later_ns = dice_between(dice, 1, dice_in_some(dice, 20) ? 3000 : 30) * MS;
     for (unsigned i = 0; i < plan->listener_count; i++) {

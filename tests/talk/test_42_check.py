@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 from goodtalk_file import TalkFile, refusal, right, run_refusal
-from goodtalk_talk import GOODTALK, PATIENCE, run
+from goodtalk_talk import GOODTALK, PATIENCE, is_sanitized, run, say
 
 RIGHT = [
     ("", "settings, no address of its own"),
@@ -116,12 +116,12 @@ def test_settings_are_set_where_the_file_is_read(goodtalk, tmp_path):
     """Later an assignment is an error: who counts in "count" means a variable."""
     file = TalkFile(tmp_path / "talk.lua", 'frame = "line"\nreply { function () count = 5 end }')
     talk = goodtalk("-t", file, at="127.0.0.1:0")
-    from goodtalk_talk import say
     assert say(talk.port, b"hello\n") == b""
     talk.ended()
     assert "talk.lua:2: count: is a setting, set where the file is read and not later" in talk.said()
 
 
+@pytest.mark.skipif(is_sanitized(), reason="LeakSanitizer does not work under strace")
 def test_nothing_is_opened(tmp_path):
     """Not the addresses, not the log, not the journal, not what --ready names."""
     file = TalkFile(tmp_path / "talk.lua", f'''
