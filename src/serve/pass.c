@@ -24,6 +24,7 @@
 #define WANT_PATIENCE_NS INT64_C(500000000)
 
 static void drain_timeout(struct timer *timer, int64_t now_ns);
+static void adjust_listeners(struct worker *worker);
 
 void pass_begin(struct worker *worker)
 {
@@ -267,6 +268,7 @@ void pass_hurry(struct worker *worker)
         return;
     worker_each(worker, connection_go_on);
     each_post(worker, post_hurry);
+    adjust_listeners(worker); /* some may have ended by that */
 }
 
 /* Whether a listener pauses for want of memory or descriptors and will try again. */
