@@ -150,6 +150,7 @@ SELDOM static void end_in_place(struct connection *connection)
 SELDOM static void let_go(struct connection *connection)
 {
     output_forget(connection->output);
+    connection_drop_input(connection);
     connection_close(connection, worker_of(connection)->finish_reason);
     output_release(&connection->output);
 }

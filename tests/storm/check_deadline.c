@@ -43,7 +43,8 @@ static int64_t open_deadline(const struct connection *connection)
     int64_t message_ns = timeout(connection, settings->message_timeout_ns, 30 * SECOND);
     if (connection->paid && paying_waits(connection))
         return connection->started_ns + MS;
-    if (connection->input.size == 0 && (connection->output || worker->intake_paused))
+    bool busy = connection->talks && !talker_idles(connection);
+    if (connection->input.size == 0 && (connection->output || worker->intake_paused || busy))
         return NEVER;
     if (connection->input.size == 0)
         return after(connection->active_ns, idle_ns);
