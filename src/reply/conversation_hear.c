@@ -182,7 +182,8 @@ static int expected(lua_State *lua, int status, lua_KContext context)
         return fail(lua, conversation, NULL);
     struct pattern *pattern = *(struct pattern **)lua_touserdata(lua, PATTERN);
     struct matcher *matcher = conversation_matcher(lua);
-    struct subject subject = subject_of(matcher, message->body);
+    struct subject subject;
+    subject_of(&subject, matcher, message->body);
     enum pattern_result result = pattern_match(matcher, pattern, &subject);
     if (result == PATTERN_YES)
         return push_captures(lua, pattern);
