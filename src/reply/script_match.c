@@ -78,7 +78,7 @@ static int find_plain(lua_State *lua, struct slice text, struct slice sought, si
     const uint8_t *found =
         sought.size > 0 ? memmem(rest.data, rest.size, sought.data, sought.size) : rest.data;
     size_t passed = found ? (size_t)(found - rest.data) : rest.size;
-    script_charge(lua, 1 + passed / 16 + sought.size / 16);
+    script_charge(lua, 1 + passed / (sought.size > 1 ? 16 : 64) + sought.size / 16);
     if (found)
         return push_range(lua, init + passed, sought.size);
     lua_pushnil(lua);

@@ -146,17 +146,17 @@ SELDOM static void end_in_place(struct connection *connection)
     connection->reason = connection->output->ending; /* whatever it was closing for */
 }
 
-/* The server is stopping, and it hangs: nothing more is to come. */
+/* It hangs, and the server is stopping: what had arrived by then is taken. */
+static bool hangs_on(const struct connection *connection)
+{
+    const struct worker *worker = worker_of(connection);
+    return worker->hurried && worker->phase >= WORKER_FINISHING && output_hangs(connection->output);
+}
+
 SELDOM static void let_go(struct connection *connection)
 {
     output_forget(connection->output);
-    connection_close(connection, worker_of(connection)->finish_reason);
     output_release(&connection->output);
-}
-
-static bool hangs_on(const struct connection *connection)
-{
-    return worker_of(connection)->hurried && output_hangs(connection->output);
 }
 
 /* Nothing more can be done now: close, or say what comes next. */

@@ -201,7 +201,8 @@ int gt_listen(gt_server *server, const char *text)
 int server_listen_on(gt_server *server, int fd, int type, const char *name)
 {
     struct opening opening = {.server = server, .draft = &server->settings};
-    opening.sealed = settings_seal(&server->settings, FRAMING_STREAM, &server->error);
+    enum framing_kind framing = type == SOCK_STREAM ? FRAMING_STREAM : FRAMING_PACKETS;
+    opening.sealed = settings_seal(&server->settings, framing, &server->error);
     if (!opening.sealed)
         return server->error.status;
     struct listening_socket socket = {.fd = fd, .type = type};

@@ -259,13 +259,20 @@ void pass_drain(struct worker *worker)
     pass_hurry(worker);
 }
 
+static void hurry(struct connection *connection)
+{
+    if (connection->output)
+        worker_mark_dirty(worker_of(connection), connection->output);
+}
+
+/* It is between two passes: what goes on for it does so in the next. */
 void pass_hurry(struct worker *worker)
 {
     worker->hurried = true;
     worker->more = true;
     if (worker->affected.taken == 0)
         return;
-    worker_each(worker, connection_go_on);
+    worker_each(worker, hurry);
     each_post(worker, post_hurry);
 }
 

@@ -120,12 +120,14 @@ void tally_print(const struct tally *tally)
                    (unsigned long long)counts_of(&copy, group)[i]);
 }
 
-/* What only happens where memory is out, a system fails in ways that the simulation does not, or
- * somebody leaves at once. */
+/* What only happens where memory is out, a system fails in ways that the simulation does not,
+ * somebody leaves at once, or a script or command has the word. */
 static bool is_beyond_us(const struct group *group, unsigned i)
 {
-    static const enum reason beyond[] = {REASON_NONE, REASON_NO_MEMORY, REASON_ABANDONED,
-                                         REASON_UNFRAMED, REASON_SOCKET_ERROR};
+    static const enum reason beyond[] = {
+        REASON_NONE,           REASON_NO_MEMORY,    REASON_ABANDONED, REASON_UNFRAMED,
+        REASON_SOCKET_ERROR,   REASON_TALKED,       REASON_UNMET,     REASON_SCRIPT_FAILED,
+        REASON_COMMAND_FAILED, REASON_COMMAND_ENDED};
     for (unsigned j = 0; !group->names && j < sizeof beyond / sizeof *beyond; j++)
         if (beyond[j] == i)
             return true;
