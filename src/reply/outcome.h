@@ -115,10 +115,10 @@ struct outcome_failure {
     uint64_t conversation;   /* its number; 0: it was in none */
     const struct peer *peer; /* or NULL */
     const char *listener;    /* or NULL */
-    const char *where;       /* "mail.lua:12", or NULL. Of a script's failure: NULL, its text has
-                                it */
-    unsigned worker;         /* with sequence: the id of the message that was heard */
-    uint64_t sequence;       /* 0: none */
+    const char *where; /* "mail.lua:12", escaped, or NULL. Of a script's failure: NULL, its text has
+                          it */
+    unsigned worker;   /* with sequence: the id of the message that was heard */
+    uint64_t sequence; /* 0: none */
     enum outcome_heard heard_what;
     struct slice expected; /* the pattern as written */
     struct slice heard;    /* the message, any bytes */

@@ -144,6 +144,17 @@ def test_what_came_instead_of_a_message_is_told(goodtalk):
         f'{mail}:7: expected "^QUIT$", heard timeout']
 
 
+def test_the_line_is_told_whatever_the_name_and_the_way_of_calling(goodtalk):
+    for call in ['peer:expect "^bye"', 'pcall(peer.expect, peer, "^bye")',
+                 'load([[local peer = ... peer:expect "^bye"]], "=my\\27[2J talk.lua")(peer)']:
+        named = write(GREETING + f"talk(function (peer)\n{call}\nend)", "my talk.lua")
+        talk = goodtalk("-t", named)
+        tell(talk.port, "hello")
+        assert talk.ended() == 4
+        place = "my\\x1b[2J talk.lua:1" if "load" in call else "my talk.lua:3"
+        assert lines_of(talk)[0].split(": ", 1)[1] == f'{place}: expected "^bye", heard "hello" (message 0-1)'
+
+
 def test_as_json_both_are_members(goodtalk):
     talk = goodtalk("-t", write(MAIL), "--log-format", "json")
     tell(talk.port, "HALLO \x1b")
