@@ -13,9 +13,9 @@ struct command_room {
     unsigned running;
     struct list waiting; /* commands that have not begun, the first to come first */
     struct list active;
-    struct timer next;  /* somebody may begin, or is unwanted */
-    int64_t wanting_ns; /* since when the next cannot begin for want of something; 0: it can */
-    int64_t second_ns;  /* the second in which so many lines were told, */
+    struct timer next; /* somebody may begin, or is unwanted */
+    bool wants;        /* the next cannot begin for want of something: told */
+    int64_t second_ns; /* the second in which so many lines were told, */
     unsigned lines;
     unsigned dropped; /* and so many were not */
 };
