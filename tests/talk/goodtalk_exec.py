@@ -13,7 +13,7 @@ OF_SH = {"PWD", "OLDPWD", "SHLVL", "_"}  # which a shell adds for itself
 UCSPI = re.compile(r"(TCP|TCP6|UDP|UDP6)(REMOTE|LOCAL)(IP|PORT)$|UNIX(LOCALPATH|REMOTE(PID|UID|GID))$")
 
 
-class Testimony:
+class Witnessed:
     """What the witness told."""
 
     def __init__(self, told):
