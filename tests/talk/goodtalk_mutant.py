@@ -7,7 +7,8 @@ import subprocess
 from goodtalk_talk import ROOT
 
 BUILD = pathlib.Path(os.environ.get("GOODTALK_BUILD", ROOT / "build"))
-INCLUDES = [f"-I{ROOT}/src", f"-I{ROOT}/include"]
+LUA = subprocess.run(["pkg-config", "--cflags", "lua5.4"], capture_output=True, text=True).stdout.split()
+INCLUDES = [f"-I{ROOT}/src", f"-I{ROOT}/include", *LUA]
 DEFINED = ["-std=c11", "-O1", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-DGOODTALK_URING"]
 
 

@@ -4,7 +4,7 @@ import pathlib
 import signal
 
 import pytest
-from goodtalk_exec import SPAWN_SHIM, WITNESS, Marks, Witnessed, processes, some_run, zombies
+from goodtalk_exec import SPAWN_SHIM, WITNESS, Marks, Witnessed, processes, some_run
 from goodtalk_talk import Client, say, until
 
 CHILD, COMMAND, EXEC = "engine/epoll_child.c", "reply/command.c", "reply/exec.c"
@@ -39,13 +39,6 @@ def test_our_own_descriptors_without_close_on_exec_are_seen(goodtalk, mutant):
         pid = processes(WITNESS)[0]
         assert len(os.listdir(f"/proc/{pid}/fd")) > 3
         os.kill(pid, signal.SIGKILL)
-
-
-def test_signals_that_stay_blocked_are_seen(goodtalk, mutant):
-    broken = mutant(CHILD, ("POSIX_SPAWN_SETSIGMASK |", ""))
-    talk = goodtalk("-x", WITNESS, program=broken,
-                    preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2]))
-    assert int(Witnessed(say(talk.port, b"hi\n")).signals["SigBlk"], 16) != 0
 
 
 def test_ignored_signals_that_stay_ignored_are_seen(goodtalk, mutant):
