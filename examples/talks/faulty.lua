@@ -18,7 +18,7 @@ local good = answer("200 OK", "all is well\n")
 
 reply {
   -- One after the other, and from the beginning again.
-  { "^GET /in-turn ", cycle = true, replies = {
+  { "^GET /in-turn ", replies = {
     answer("503 Service Unavailable", "not yet\n"),
     { reset = true },              -- the connection breaks: a true RST
     { good, truncate = 45, close = true }, -- some bytes too few

@@ -193,7 +193,8 @@ static int expected(lua_State *lua, int status, lua_KContext context)
         return fail(lua, conversation, NULL);
     struct pattern *pattern = *(struct pattern **)lua_touserdata(lua, PATTERN);
     struct matcher *matcher = conversation_matcher(lua);
-    struct subject subject = subject_of(matcher, message->body);
+    struct subject subject;
+    subject_of(&subject, matcher, message->body);
     enum pattern_result result = pattern_match(matcher, pattern, &subject);
     if (result == PATTERN_YES)
         return push_captures(lua, pattern);
@@ -208,5 +209,6 @@ int conversation_expect(lua_State *lua)
     int64_t until_ns = read_options(lua, conversation, 3, "peer:expect");
     lua_settop(lua, PATTERN - 1);
     conversation_pattern_push(lua, PATTERN - 1);
+    outcome_expecting(conversation->outcome);
     return wait_for_message(lua, conversation, until_ns, expected);
 }

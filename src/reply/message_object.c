@@ -1,36 +1,49 @@
-/* message_object.c: a userdata with the few numbers of a message; its text and the name of its
- * listener are strings of Lua's that go with it. What else a script asks for is made when it asks.
+/* message_object.c: a userdata with the few numbers of a message, the name of its listener and,
+ * where it is short, its text; a longer text is a string of Lua's that goes with it. What a script
+ * asks for is made when it asks.
  *
  * This is done for every message that a script hears, so nothing is looked up by name: the
- * metatable has the address of a variable as its key in the registry, and is made when it is
- * missed there. */
+ * metatable has the address of a variable as its key in the registry, and is made when it is missed
+ * there; an object is known by that address, too, which is in no other userdata. */
 #include "reply/message_object.h"
 
 #include "base/message.h"
 
 #include <lauxlib.h>
 
+#define SHORT_TEXT 40 /* bytes, which Lua finds again where the same string is there already */
+
+static const char mark; /* its address is the key, and in each object */
+
 struct message_object {
+    const void *mark;
     struct peer peer;
     unsigned worker;
     uint64_t sequence;
     int64_t time_us;
+    size_t text_size;
+    size_t listener_size;
+    char bytes[]; /* the listener's name, then the text where it is short; else that is a user value
+                   */
 };
 
-enum user_value { TEXT = 1, LISTENER };
-
-static const char metatable_key; /* its address is */
+static bool is_short(const struct message_object *object)
+{
+    return object->text_size <= SHORT_TEXT;
+}
 
 static int push_text(lua_State *lua, const struct message_object *object)
 {
-    (void)object;
-    return lua_getiuservalue(lua, 1, TEXT);
+    if (!is_short(object))
+        return lua_getiuservalue(lua, 1, 1);
+    lua_pushlstring(lua, object->bytes + object->listener_size, object->text_size);
+    return LUA_TSTRING;
 }
 
 static int push_listener(lua_State *lua, const struct message_object *object)
 {
-    (void)object;
-    return lua_getiuservalue(lua, 1, LISTENER);
+    lua_pushlstring(lua, object->bytes, object->listener_size);
+    return LUA_TSTRING;
 }
 
 static int push_peer(lua_State *lua, const struct message_object *object)
@@ -66,12 +79,8 @@ static const struct field {
 static const struct message_object *object_at(lua_State *lua, int index)
 {
     const struct message_object *object = lua_touserdata(lua, index);
-    if (!object || !lua_getmetatable(lua, index))
-        return NULL;
-    lua_rawgetp(lua, LUA_REGISTRYINDEX, &metatable_key);
-    bool same = lua_rawequal(lua, -1, -2);
-    lua_pop(lua, 2);
-    return same ? object : NULL;
+    bool large = lua_type(lua, index) == LUA_TUSERDATA && lua_rawlen(lua, index) >= sizeof *object;
+    return large && object->mark == &mark ? object : NULL;
 }
 
 static const struct message_object *check_object(lua_State *lua)
@@ -99,33 +108,67 @@ static int object_text(lua_State *lua)
     return push_text(lua, check_object(lua)) == LUA_TSTRING;
 }
 
+/* "You said " .. message: of two values, at least one is an object. */
+static int object_concat(lua_State *lua)
+{
+    lua_settop(lua, 2);
+    for (int i = 1; i <= 2; i++) {
+        struct slice text;
+        if (lua_isstring(lua, i))
+            continue;
+        if (!message_object_text(lua, i, &text))
+            return luaL_error(lua, "attempt to concatenate a %s value", luaL_typename(lua, i));
+        lua_pushlstring(lua, (const char *)text.data, text.size);
+        lua_replace(lua, i);
+    }
+    lua_concat(lua, 2);
+    return 1;
+}
+
 /* Push the metatable, made and kept. */
 static void make_metatable(lua_State *lua)
 {
-    static const luaL_Reg methods[] = {
-        {"__index", object_index}, {"__tostring", object_text}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"__index", object_index},
+                                       {"__tostring", object_text},
+                                       {"__concat", object_concat},
+                                       {NULL, NULL}};
     luaL_newlib(lua, methods);
     lua_pushliteral(lua, "message"); /* as errors of Lua's call it */
     lua_setfield(lua, -2, "__name");
     lua_pushboolean(lua, false); /* what getmetatable says: scripts do not get at it */
     lua_setfield(lua, -2, "__metatable");
     lua_pushvalue(lua, -1);
-    lua_rawsetp(lua, LUA_REGISTRYINDEX, &metatable_key);
+    lua_rawsetp(lua, LUA_REGISTRYINDEX, &mark);
+}
+
+/* The object, with its text. */
+static void push_object(lua_State *lua, const struct message *message)
+{
+    struct slice text = message->body, listener = slice_of_text(message->listener);
+    size_t kept = text.size <= SHORT_TEXT ? text.size : 0;
+    struct message_object *object =
+        lua_newuserdatauv(lua, sizeof *object + listener.size + kept, text.size > kept);
+    *object = (struct message_object){.mark = &mark,
+                                      .peer = *message->peer,
+                                      .worker = message->worker,
+                                      .sequence = message->sequence,
+                                      .time_us = message->time_us,
+                                      .text_size = text.size,
+                                      .listener_size = listener.size};
+    memcpy(object->bytes, listener.data, listener.size);
+    if (kept > 0)
+        memcpy(object->bytes + listener.size, text.data, kept);
+    if (kept == text.size)
+        return;
+    lua_pushlstring(lua, (const char *)text.data, text.size);
+    lua_setiuservalue(lua, -2, 1);
 }
 
 void message_object_push(lua_State *lua, const struct message *message)
 {
     luaL_checkstack(lua, 4, NULL);
-    struct message_object *object = lua_newuserdatauv(lua, sizeof *object, LISTENER);
-    *object = (struct message_object){.peer = *message->peer,
-                                      .worker = message->worker,
-                                      .sequence = message->sequence,
-                                      .time_us = message->time_us};
-    lua_pushlstring(lua, (const char *)message->body.data, message->body.size);
-    lua_setiuservalue(lua, -2, TEXT);
-    lua_pushstring(lua, message->listener);
-    lua_setiuservalue(lua, -2, LISTENER);
-    if (lua_rawgetp(lua, LUA_REGISTRYINDEX, &metatable_key) != LUA_TTABLE) {
+    push_object(lua, message);
+    if (lua_rawgetp(lua, LUA_REGISTRYINDEX, &mark) != LUA_TTABLE) {
         lua_pop(lua, 1);
         make_metatable(lua);
     }
@@ -134,12 +177,15 @@ void message_object_push(lua_State *lua, const struct message *message)
 
 bool message_object_text(lua_State *lua, int index, struct slice *text)
 {
-    index = lua_absindex(lua, index);
-    luaL_checkstack(lua, 2, NULL);
-    if (!object_at(lua, index))
+    const struct message_object *object = object_at(lua, index);
+    if (!object)
         return false;
-    lua_getiuservalue(lua, index, TEXT);
-    text->data = (const uint8_t *)lua_tolstring(lua, -1, &text->size);
+    *text = slice_of(object->bytes + object->listener_size, object->text_size);
+    if (is_short(object))
+        return true;
+    luaL_checkstack(lua, 1, NULL);
+    lua_getiuservalue(lua, index, 1);
+    text->data = (const uint8_t *)lua_tostring(lua, -1);
     lua_pop(lua, 1); /* the object has it */
     return true;
 }

@@ -7,7 +7,8 @@
  *   time      "2026-01-31T12:00:00.000001Z", when it came
  *
  * A script may keep it as long as it likes: it has a copy of all it needs. Nothing in it can be
- * changed, and any other name is an error. tostring(message) is its text.
+ * changed, and any other name is an error. tostring(message) is its text,
+ * and so it is where it is concatenated.
  *
  * The functions are called where errors of Lua are caught (reply/script.h). */
 #ifndef REPLY_MESSAGE_OBJECT_H

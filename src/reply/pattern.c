@@ -195,17 +195,21 @@ void pattern_destroy(struct pattern **pattern)
 
 /* ---- matching ---- */
 
-struct subject subject_of(const struct matcher *matcher, struct slice bytes)
+void subject_of(struct subject *subject, const struct matcher *matcher, struct slice bytes)
 {
-    struct subject subject = {.bytes = bytes, .cut = bytes.size > matcher->match_bytes};
-    if (subject.cut)
-        subject.bytes.size = matcher->match_bytes;
-    if (subject.bytes.size == 0)
-        subject.bytes.data = nothing;
-    size_t head = subject.bytes.size;
-    memcpy(&subject.head, subject.bytes.data,
-           head < sizeof subject.head ? head : sizeof subject.head);
-    return subject;
+    subject->bytes = bytes;
+    subject->head = 0;
+    subject->counted = false;
+    subject->cut = bytes.size > matcher->match_bytes;
+    if (subject->cut)
+        subject->bytes.size = matcher->match_bytes;
+    size_t head = subject->bytes.size;
+    if (head >= sizeof subject->head)
+        memcpy(&subject->head, bytes.data, sizeof subject->head);
+    else if (head > 0)
+        memcpy(&subject->head, bytes.data, head);
+    else
+        subject->bytes.data = nothing;
 }
 
 static int match_quick(struct matcher *matcher, struct pattern *pattern,
@@ -219,18 +223,27 @@ static int match_quick(struct matcher *matcher, struct pattern *pattern,
                            subject->cut ? PCRE2_NOTEOL : 0, pattern->data, matcher->context);
 }
 
-enum pattern_result pattern_match(struct matcher *matcher, struct pattern *pattern,
-                                  struct subject *subject)
+enum pattern_result pattern_match_filtered(struct matcher *matcher, struct pattern *pattern,
+                                           const struct subject *subject)
 {
-    if (!filter_head(&pattern->filter, subject))
-        return PATTERN_NO;
-    if (pattern->filter.need_count > 0 && !filter_needs(&pattern->filter, subject))
-        return PATTERN_NO;
     pattern->subject = subject->bytes.data;
     int result = match_quick(matcher, pattern, subject);
     if (result < PCRE2_ERROR_NOMATCH)
         result = work_match(matcher, pattern, subject);
     return result >= 0 ? PATTERN_YES : result == PCRE2_ERROR_NOMATCH ? PATTERN_NO : PATTERN_LIMIT;
+}
+
+enum pattern_result pattern_match(struct matcher *matcher, struct pattern *pattern,
+                                  struct subject *subject)
+{
+    if (!filter_passes(&pattern->filter, subject))
+        return PATTERN_NO;
+    return pattern_match_filtered(matcher, pattern, subject);
+}
+
+struct filter pattern_filter(const struct pattern *pattern)
+{
+    return pattern->filter;
 }
 
 /* ---- captures ---- */

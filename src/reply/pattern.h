@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "reply/pattern_filter.h"
 
 /* A pattern may be as long. */
 #define PATTERN_BYTES_MAX 4096
@@ -39,22 +40,18 @@ enum pattern_result {
     PATTERN_LIMIT /* given up: to be taken for a no, and told */
 };
 
-/* A subject, as many patterns in turn are tried on it. */
-struct subject {
-    struct slice bytes; /* what patterns see */
-    bool cut;           /* there was more */
-    bool counted;       /* has is filled */
-    uint64_t head;      /* the first eight bytes, zeros where there are fewer */
-    uint64_t has[4];    /* which bytes there are: a bit for each */
-};
-
-/* bytes are there as long as the subject is. */
-struct subject subject_of(const struct matcher *matcher, struct slice bytes);
+/* Make a subject of bytes, which are there as long as it is. */
+void subject_of(struct subject *subject, const struct matcher *matcher, struct slice bytes);
 
 /* Whether a pattern matches somewhere in the subject. Its captures are known until it is matched
  * again. */
 enum pattern_result pattern_match(struct matcher *matcher, struct pattern *pattern,
                                   struct subject *subject);
+
+/* The same in two steps: where the filter does not pass, the pattern does not match. */
+struct filter pattern_filter(const struct pattern *pattern);
+enum pattern_result pattern_match_filtered(struct matcher *matcher, struct pattern *pattern,
+                                           const struct subject *subject);
 
 /* As it was written. */
 struct slice pattern_text(const struct pattern *pattern);

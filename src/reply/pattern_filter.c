@@ -75,50 +75,45 @@ static void learn_head(struct filter *filter, struct slice text)
     }
 }
 
-static void learn_need(struct filter *filter, const pcre2_code *code, uint32_t type, uint32_t unit)
+static uint16_t other_case(uint8_t byte)
+{
+    return isalpha(byte) ? byte ^ 0x20 : byte;
+}
+
+/* A byte that PCRE2 knows to be in every match, in either case: which one, it does not say. */
+static void learn_need(struct filter *filter, unsigned place, const pcre2_code *code, uint32_t type,
+                       uint32_t unit)
 {
     uint32_t kind = 0, byte = 0;
     pcre2_pattern_info(code, type, &kind);
     pcre2_pattern_info(code, unit, &byte);
-    if (kind == 1)
-        filter->need[filter->need_count++] = (uint8_t)byte;
+    if (kind != 1)
+        return;
+    filter->needs = true;
+    filter->need[place] = (uint8_t)byte;
+    filter->need[place + 1] = other_case((uint8_t)byte);
 }
 
 void filter_learn(struct filter *filter, struct slice text, const pcre2_code *code)
 {
     uint32_t options = 0;
+    *filter = FILTER_NOTHING_ASKED;
     pcre2_pattern_info(code, PCRE2_INFO_ALLOPTIONS, &options);
     pcre2_pattern_info(code, PCRE2_INFO_MINLENGTH, &filter->shortest);
     if (options & (PCRE2_UTF | PCRE2_UCP)) /* characters have cases of other lengths there */
         return;
     if (text.size > 0)
         learn_head(filter, text);
-    learn_need(filter, code, PCRE2_INFO_FIRSTCODETYPE, PCRE2_INFO_FIRSTCODEUNIT);
-    learn_need(filter, code, PCRE2_INFO_LASTCODETYPE, PCRE2_INFO_LASTCODEUNIT);
+    learn_need(filter, 0, code, PCRE2_INFO_FIRSTCODETYPE, PCRE2_INFO_FIRSTCODEUNIT);
+    learn_need(filter, 2, code, PCRE2_INFO_LASTCODETYPE, PCRE2_INFO_LASTCODEUNIT);
 }
 
-static void count_bytes(struct subject *subject)
+void subject_count(struct subject *subject)
 {
-    for (size_t i = 0; i < subject->bytes.size; i++) {
-        uint8_t byte = subject->bytes.data[i];
-        subject->has[byte >> 6] |= UINT64_C(1) << (byte & 63);
-    }
+    const uint8_t *end = subject->bytes.data + subject->bytes.size;
+    memset(subject->has, 0, sizeof subject->has);
+    subject->has[FILTER_ANYTHING] = 1;
+    for (const uint8_t *at = subject->bytes.data; at < end; at++)
+        subject->has[*at] = 1;
     subject->counted = true;
-}
-
-static bool has(const struct subject *subject, uint8_t byte)
-{
-    return subject->has[byte >> 6] >> (byte & 63) & 1;
-}
-
-bool filter_needs(const struct filter *filter, struct subject *subject)
-{
-    if (!subject->counted)
-        count_bytes(subject);
-    for (unsigned i = 0; i < filter->need_count; i++) {
-        uint8_t byte = filter->need[i];
-        if (!has(subject, byte) && !(isalpha(byte) && has(subject, byte ^ 0x20)))
-            return false;
-    }
-    return true;
 }

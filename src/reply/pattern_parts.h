@@ -11,15 +11,6 @@
 #define WORK_QUICK   4000000 /* that the quick code may come to at most, by what is known of it */
 #define WORK_CAREFUL 8000000 /* that is counted in the careful code */
 
-/* What a subject must have so that a pattern can match at all. */
-struct filter {
-    uint64_t head_mask; /* bits of its first eight bytes, and what they must be */
-    uint64_t head_value;
-    uint32_t shortest;   /* it has at least as many bytes */
-    unsigned need_count; /* it has these bytes, somewhere; letters in either case */
-    uint8_t need[2];
-};
-
 struct pattern {
     pcre2_code *quick;   /* runs with a limit of steps for each start in the subject */
     pcre2_code *careful; /* calls out before each item, which counts its work */
@@ -49,14 +40,6 @@ struct matcher {
 
 /* Learn what a subject must have from the pattern's text and its quick code. */
 void filter_learn(struct filter *filter, struct slice text, const pcre2_code *code);
-
-/* Whether a pattern may match in this subject. */
-static inline bool filter_head(const struct filter *filter, const struct subject *subject)
-{
-    return (subject->head & filter->head_mask) == filter->head_value &&
-           subject->bytes.size >= filter->shortest;
-}
-bool filter_needs(const struct filter *filter, struct subject *subject);
 
 /* The quick code's limit of steps for each start in a subject of this size, so that all of them
  * come to no more than WORK_QUICK; 0: it must not run. */

@@ -95,6 +95,7 @@ void rules_destroy(struct rules **rules)
         for (size_t i = 0; i < (*rules)->count; i++)
             rule_free(&(*rules)->list[i]);
         free((*rules)->list);
+        free((*rules)->filters);
         matcher_destroy(&(*rules)->matcher);
         bytes_free(&(*rules)->filled);
     }
@@ -124,15 +125,24 @@ static void tell_limit(struct rules *rules, const struct rule *rule, const struc
     rules->host->tell(rules->host->owner, GT_WARNING, message->peer, message->listener, text);
 }
 
+/* The filter of its pattern has let the message pass. */
 static bool matches(struct rules *rules, struct rule *rule, const struct message *message,
-                    struct subject *subject)
+                    const struct subject *subject)
 {
     if (!rule->pattern)
         return true;
-    enum pattern_result result = pattern_match(rules->matcher, rule->pattern, subject);
+    enum pattern_result result = pattern_match_filtered(rules->matcher, rule->pattern, subject);
     if (result == PATTERN_LIMIT)
         tell_limit(rules, rule, message);
     return result == PATTERN_YES;
+}
+
+/* Forget the reply that was made last. */
+static void clear(struct rules *rules)
+{
+    if (rules->filled.capacity > FILLED_KEPT)
+        bytes_free(&rules->filled);
+    bytes_clear(&rules->filled);
 }
 
 /* The reply is a text: as it stands where it is fixed, else filled in. */
@@ -142,9 +152,7 @@ static enum met say_text(struct rules *rules, const struct rule *rule,
 {
     if (template_fixed(template, &reply->bytes))
         return MET_REPLY;
-    if (rules->filled.capacity > FILLED_KEPT)
-        bytes_free(&rules->filled);
-    bytes_clear(&rules->filled);
+    clear(rules);
     if (template_fill(template, rule->pattern, message, &rules->filled) < 0)
         return MET_FAILURE;
     reply->bytes = bytes_slice(&rules->filled);
@@ -158,9 +166,7 @@ static enum met say(struct rules *rules, const struct rule *rule, const struct s
         return say_text(rules, rule, saying->text, message, reply);
     if (saying->function == LUA_NOREF)
         return MET_NOTHING;
-    if (rules->filled.capacity > FILLED_KEPT)
-        bytes_free(&rules->filled);
-    bytes_clear(&rules->filled);
+    clear(rules);
     enum said said = rules_ask(rules, rule, saying->function, message);
     reply->bytes = bytes_slice(&rules->filled);
     return said == SAID_REPLY      ? MET_REPLY
@@ -176,17 +182,17 @@ static enum met take(struct rules *rules, struct rule *rule, const struct messag
     uint64_t number = 1;
     if (rule->count && (number = outcome_rule_match(rule->count)) == 0)
         return MET_NEXT;
-    if (rule->saying_count == 0)
-        return MET_NOTHING;
     const struct saying *saying = &rule->sayings[(number - 1) % rule->saying_count];
     enum met met = say(rules, rule, saying, message, reply);
-    if (met == MET_NEXT && rule->count)
+    if (met != MET_NEXT && saying->affected)
+        reply->effects = &saying->effects;
+    else if (met == MET_NEXT && rule->count)
         outcome_rule_take_back(rule->count);
     return met;
 }
 
 static enum met try_rule(struct rules *rules, struct rule *rule, const struct message *message,
-                         struct subject *subject, struct reply *reply)
+                         const struct subject *subject, struct reply *reply)
 {
     if (!matches(rules, rule, message, subject))
         return MET_NEXT;
@@ -201,17 +207,18 @@ static enum met try_rule(struct rules *rules, struct rule *rule, const struct me
 enum reply_when rules_answer(struct rules *rules, const struct message *message,
                              struct reply *reply)
 {
-    struct subject subject = subject_of(rules->matcher, message->body);
+    struct subject subject;
+    subject_of(&subject, rules->matcher, message->body);
     *reply = (struct reply){.shared = false};
     for (size_t i = 0; i < rules->count; i++) {
+        if (!filter_passes(&rules->filters[i], &subject))
+            continue;
         struct rule *rule = &rules->list[i];
         enum met met = try_rule(rules, rule, message, &subject, reply);
         if (met == MET_NEXT)
             continue;
         if (met == MET_FAILURE)
             reply->effects = &closing;
-        else if (rule->affected)
-            reply->effects = &rule->effects;
         return met == MET_REPLY ? REPLY_NOW : REPLY_NONE;
     }
     outcome_unmatched(rules->host->outcome, message);

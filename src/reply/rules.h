@@ -9,11 +9,13 @@
  * "" matches every message. reply is a text (template.h), a function, or left out, for no reply.
  *
  * Functions are called with the message (message_object.h) and the captures, an unset one being
- * nil. They return the reply, a string or a number; false: no reply; nil: this rule does not match
- * after all, the next ones are tried. An error is told with its traceback; there is no reply then,
- * and the connection closes.
+ * nil. They return the reply, a string or a number; nothing, or nil: there is none, as from a
+ * function that only does something; false: this rule does not match after all, the next ones are
+ * tried. An error is told with its traceback; there is no reply then, and the connection closes.
  *
- *   replies = {...}  texts and functions instead of a single reply, taken in turn; again and again,
+ *   replies = {...}  instead of a single reply, taken in turn: texts and functions, and tables
+ *                    { reply, close = true, ... } with effects of their own, which go before those
+ *                    of the rule; again and again,
  *   once = true      or once each, after which the rule does not match any more (cycle = false)
  *   when             a function(message, captures...): does the rule match?
  *   chance           from 0 to 1: how often it does, by the host's seed

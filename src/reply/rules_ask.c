@@ -10,6 +10,8 @@
 #include "reply/rules_parts.h"
 #include "reply/script.h"
 
+#include <stdlib.h>
+
 #define STACK_OWN 4 /* places beside captures */
 
 struct question {
@@ -42,13 +44,26 @@ static void keep_text(lua_State *lua, struct rules *rules, struct slice text)
         luaL_error(lua, "not enough memory");
 }
 
+/* The value on top is no answer. */
+_Noreturn static void refuse_answer(lua_State *lua, const struct question *question)
+{
+    lua_Debug function;
+    const char *met = rules_met(lua, -1);
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, question->function);
+    lua_getinfo(lua, ">S", &function);
+    luaL_error(lua, "%s:%d: rule %d: its function returned %s; a string, nil or false expected",
+               function.short_src, function.linedefined,
+               (int)(question->rule - question->rules->list) + 1, met);
+    abort(); /* not reached */
+}
+
 /* What the value on top says. */
 static enum said read_answer(lua_State *lua, struct question *question)
 {
     struct slice text;
     switch (lua_type(lua, -1)) {
     case LUA_TNIL:
-        return SAID_DECLINED;
+        return SAID_NOTHING;
     case LUA_TSTRING:
     case LUA_TNUMBER:
         text.data = (const uint8_t *)lua_tolstring(lua, -1, &text.size);
@@ -56,14 +71,12 @@ static enum said read_answer(lua_State *lua, struct question *question)
         return SAID_REPLY;
     default:
         if (lua_isboolean(lua, -1) && !lua_toboolean(lua, -1))
-            return SAID_NOTHING;
+            return SAID_DECLINED;
         if (message_object_text(lua, -1, &text)) {
             keep_text(lua, question->rules, text);
             return SAID_REPLY;
         }
-        luaL_error(lua, "rule %d: its function returned %s; a string, false or nil expected",
-                   (int)(question->rule - question->rules->list) + 1, rules_met(lua, -1));
-        return SAID_FAILED;
+        refuse_answer(lua, question);
     }
 }
 

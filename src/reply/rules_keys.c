@@ -18,6 +18,7 @@ struct key {
     const char *name;
     key_reader *read;
     size_t place; /* in struct rule, of what it is read to, where the reader does not know */
+    bool effect;
 };
 
 #define PLACE(member) offsetof(struct rule, member)
@@ -145,29 +146,33 @@ static void read_no_more(struct reading *reading, const struct key *key)
 }
 
 static const struct key keys[] = {
-    {"replies", read_no_more, 0},
-    {"cycle", read_once, 0},
-    {"once", read_once, 0},
-    {"when", read_function, PLACE(when)},
-    {"chance", read_chance, PLACE(chance)},
-    {"times", read_count, PLACE(times)},
-    {"required", read_count, PLACE(required)},
-    {"delay", read_duration, PLACE(effects.delay_ns)},
-    {"drip", read_drip, 0},
-    {"pieces", read_pieces, 0},
-    {"truncate", read_size, PLACE(effects.truncate_size)},
-    {"close", read_flag, PLACE(effects.close)},
-    {"reset", read_flag, PLACE(effects.reset)},
-    {"hang", read_flag, PLACE(effects.hang)},
+    {"replies", read_no_more, 0, false},
+    {"cycle", read_once, 0, false},
+    {"once", read_once, 0, false},
+    {"when", read_function, PLACE(when), false},
+    {"chance", read_chance, PLACE(chance), false},
+    {"times", read_count, PLACE(times), false},
+    {"required", read_count, PLACE(required), false},
+    {"delay", read_duration, PLACE(effects.delay_ns), true},
+    {"drip", read_drip, 0, true},
+    {"pieces", read_pieces, 0, true},
+    {"truncate", read_size, PLACE(effects.truncate_size), true},
+    {"close", read_flag, PLACE(effects.close), true},
+    {"reset", read_flag, PLACE(effects.reset), true},
+    {"hang", read_flag, PLACE(effects.hang), true},
 };
 
 #define KEY_COUNT (sizeof keys / sizeof *keys)
 
-_Noreturn static void refuse_key(struct reading *reading, const char *name)
+/* whose: what may have such keys, and which. */
+_Noreturn static void refuse_key(struct reading *reading, const char *name, bool effect,
+                                 const char *whose)
 {
     const struct key *nearest = NULL;
     unsigned best = nearest_slips_allowed(strlen(name)) + 1;
     for (size_t i = 0; i < KEY_COUNT; i++) {
+        if (effect && !keys[i].effect)
+            continue;
         unsigned slips = nearest_slips(slice_of_text(name), slice_of_text(keys[i].name));
         if (slips < best) {
             best = slips;
@@ -178,10 +183,8 @@ _Noreturn static void refuse_key(struct reading *reading, const char *name)
     const char *shown = rules_met(reading->lua, -1);
     if (nearest)
         rules_refuse(reading, "%s: no such key; did you mean %s?", shown, nearest->name);
-    rules_refuse(reading,
-                 "%s: no such key; a rule has replies, cycle, once, when, chance, times, required, "
-                 "delay, drip, pieces, truncate, close, reset, hang",
-                 shown);
+    rules_refuse(reading, "%s: no such key; %s delay, drip, pieces, truncate, close, reset, hang",
+                 shown, whose);
 }
 
 void rules_read_key(struct reading *reading, const char *name)
@@ -191,5 +194,16 @@ void rules_read_key(struct reading *reading, const char *name)
             keys[i].read(reading, &keys[i]);
             return;
         }
-    refuse_key(reading, name);
+    refuse_key(reading, name, false,
+               "a rule has replies, cycle, once, when, chance, times, required,");
+}
+
+void rules_read_effect(struct reading *reading, const char *name)
+{
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        if (keys[i].effect && strcmp(keys[i].name, name) == 0) {
+            keys[i].read(reading, &keys[i]);
+            return;
+        }
+    refuse_key(reading, name, true, "a reply among several may have");
 }

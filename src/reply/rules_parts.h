@@ -14,20 +14,21 @@ struct script;
 struct saying {
     struct template *text;
     int function; /* in the registry, or LUA_NOREF */
+    struct effects effects;
+    bool affected; /* effects has any */
 };
 
 struct rule {
-    struct pattern *pattern; /* NULL: it matches every message */
-    struct saying *sayings;  /* owned; in turn, where there are several */
-    size_t saying_count;     /* 0: no reply */
-    bool once;               /* each of them once */
-    int when;                /* in the registry, or LUA_NOREF */
-    double chance;           /* 1: always */
-    uint64_t random;         /* of its own, so that it depends on no other rule */
-    uint64_t times;          /* 0: no limit */
-    uint64_t required;       /* 0: none */
-    struct effects effects;
-    bool affected;              /* effects has any */
+    struct pattern *pattern;    /* NULL: it matches every message */
+    struct saying *sayings;     /* owned; in turn, where there are several */
+    size_t saying_count;        /* at least one */
+    bool once;                  /* each of them once */
+    int when;                   /* in the registry, or LUA_NOREF */
+    double chance;              /* 1: always */
+    uint64_t random;            /* of its own, so that it depends on no other rule */
+    uint64_t times;             /* 0: no limit */
+    uint64_t required;          /* 0: none */
+    struct effects effects;     /* of its sayings, unless they have their own */
     struct outcome_rule *count; /* of its matches; NULL: nobody asks */
 };
 
@@ -39,7 +40,8 @@ struct seldom {
 
 struct rules {
     struct script *script;
-    struct rule *list; /* owned */
+    struct rule *list;      /* owned */
+    struct filter *filters; /* owned: of the rules' patterns, together, as they are all looked at */
     size_t count;
     struct matcher *matcher;
     const struct reply_host *host;
@@ -67,7 +69,6 @@ enum said rules_ask_when(struct rules *rules, const struct rule *rule,
 
 struct reading {
     lua_State *lua;
-    struct rules *rules;
     struct rule *rule;
     int number; /* of the rule, from 1 */
     int table;  /* where it is on the stack */
@@ -81,5 +82,8 @@ const char *rules_met(lua_State *lua, int index);
 
 /* Read the value on top of the stack, of the key that is named; unknown keys are refused. */
 void rules_read_key(struct reading *reading, const char *key);
+
+/* The same, of a reply's table: only effects. */
+void rules_read_effect(struct reading *reading, const char *key);
 
 #endif

@@ -82,8 +82,46 @@ static void make_sayings(struct reading *reading, size_t count)
     if (!rule->sayings)
         rules_refuse(reading, "not enough memory");
     for (size_t i = 0; i < count; i++)
-        rule->sayings[i].function = LUA_NOREF;
+        rule->sayings[i] = (struct saying){.function = LUA_NOREF, .effects = rule->effects};
     rule->saying_count = count;
+}
+
+/* What happens to a saying, once all that is said about it is known. */
+static void finish_effects(struct reading *reading, struct saying *saying)
+{
+    struct effects *effects = &saying->effects;
+    struct effects others = *effects;
+    others.hang = false;
+    if (effects->hang && effects_any(&others))
+        rules_refuse(reading, "hang: nothing is sent then, and nothing else can happen to it");
+    if (effects->close && effects->reset)
+        rules_refuse(reading, "close and reset: a connection ends in one way");
+    saying->affected = effects_any(effects);
+    if (effects->reset && effects->truncate_size < 0)
+        effects->truncate_size = 0;
+}
+
+/* The table on top of the stack, which is popped: a reply and its own effects. */
+static void read_reply_table(struct reading *reading, struct saying *saying)
+{
+    lua_State *lua = reading->lua;
+    struct rule scratch = {.effects = saying->effects};
+    struct reading own = {
+        .lua = lua, .rule = &scratch, .number = reading->number, .table = lua_gettop(lua)};
+    for (lua_pushnil(lua); lua_next(lua, own.table); lua_pop(lua, 1)) {
+        if (lua_type(lua, -2) == LUA_TSTRING)
+            rules_read_effect(&own, lua_tostring(lua, -2));
+        else if (!lua_isinteger(lua, -2) || lua_tointeger(lua, -2) != 1)
+            rules_refuse(reading,
+                         "replies: a table has one reply, then names; met %s without a name",
+                         rules_met(lua, -1));
+    }
+    saying->effects = scratch.effects;
+    if (lua_rawgeti(lua, own.table, 1) == LUA_TNIL)
+        lua_pop(lua, 1);
+    else
+        read_saying(reading, saying, "replies");
+    lua_pop(lua, 1);
 }
 
 /* The list on top of the stack. */
@@ -95,8 +133,11 @@ static void read_replies(struct reading *reading)
                      lua_istable(lua, -1) ? "an empty table" : rules_met(lua, -1));
     make_sayings(reading, lua_rawlen(lua, -1));
     for (size_t i = 0; i < reading->rule->saying_count; i++) {
-        lua_rawgeti(lua, -1, (lua_Integer)i + 1);
-        read_saying(reading, &reading->rule->sayings[i], "replies");
+        struct saying *saying = &reading->rule->sayings[i];
+        if (lua_rawgeti(lua, -1, (lua_Integer)i + 1) == LUA_TTABLE)
+            read_reply_table(reading, saying);
+        else
+            read_saying(reading, saying, "replies");
     }
 }
 
@@ -107,14 +148,17 @@ static void read_what_to_say(struct reading *reading)
     bool single = lua_rawgeti(lua, reading->table, 2) != LUA_TNIL;
     if (several && single)
         rules_refuse(reading, "it has a reply, and replies; one of them is enough");
-    if (single) {
+    if (!several)
         make_sayings(reading, 1);
+    if (single)
         read_saying(reading, reading->rule->sayings, "the reply");
-    } else
+    else
         lua_pop(lua, 1);
     if (several)
         read_replies(reading);
     lua_pop(lua, 1);
+    for (size_t i = 0; i < reading->rule->saying_count; i++)
+        finish_effects(reading, &reading->rule->sayings[i]);
 }
 
 /* ---- a rule ---- */
@@ -145,20 +189,6 @@ static void read_keys(struct reading *reading)
     }
 }
 
-static void check_effects(struct reading *reading)
-{
-    struct effects *effects = &reading->rule->effects;
-    struct effects others = *effects;
-    others.hang = false;
-    if (effects->hang && effects_any(&others))
-        rules_refuse(reading, "hang: nothing is sent then, and nothing else can happen to it");
-    if (effects->close && effects->reset)
-        rules_refuse(reading, "close and reset: a connection ends in one way");
-    reading->rule->affected = effects_any(effects);
-    if (effects->reset && effects->truncate_size < 0)
-        effects->truncate_size = 0;
-}
-
 static void check_counts(struct reading *reading)
 {
     const struct rule *rule = reading->rule;
@@ -174,9 +204,8 @@ static void check_counts(struct reading *reading)
 static void read_rule(struct reading *reading)
 {
     read_pattern(reading);
-    read_what_to_say(reading);
     read_keys(reading);
-    check_effects(reading);
+    read_what_to_say(reading);
     check_counts(reading);
 }
 
@@ -200,6 +229,28 @@ static void check_list(lua_State *lua, int index)
         luaL_error(lua, "reply: at least one rule expected");
 }
 
+/* The next entry of the list at index. */
+static void read_entry(lua_State *lua, int index, struct rules *rules)
+{
+    size_t place = rules->count++;
+    struct rule *rule = &rules->list[place];
+    *rule = (struct rule){.when = LUA_NOREF, .chance = 1, .effects = EFFECTS_NONE};
+    rules->filters[place] = FILTER_NOTHING_ASKED;
+    int type = lua_rawgeti(lua, index, (lua_Integer)place + 1);
+    struct reading reading = {
+        .lua = lua, .rule = rule, .number = (int)place + 1, .table = lua_gettop(lua)};
+    if (type == LUA_TFUNCTION)
+        read_bare_function(&reading);
+    else if (type == LUA_TTABLE)
+        read_rule(&reading);
+    else
+        rules_refuse(&reading, "a table { pattern, reply } or a function expected, met %s",
+                     rules_met(lua, -1));
+    if (rule->pattern)
+        rules->filters[place] = pattern_filter(rule->pattern);
+    lua_settop(lua, reading.table - 1);
+}
+
 static struct rules *make_rules(lua_State *lua, size_t count)
 {
     struct rules *rules = calloc(1, sizeof *rules);
@@ -207,7 +258,8 @@ static struct rules *make_rules(lua_State *lua, size_t count)
         return NULL;
     rules->script = script_of(lua);
     rules->list = calloc(count + 1, sizeof *rules->list);
-    if (!rules->list)
+    rules->filters = calloc(count + 1, sizeof *rules->filters);
+    if (!rules->list || !rules->filters)
         rules_destroy(&rules);
     return rules;
 }
@@ -223,19 +275,6 @@ void rules_read(lua_State *lua, int index, struct rules **rules)
     size_t count = lua_rawlen(lua, index);
     if (!(*rules = make_rules(lua, count)))
         luaL_error(lua, "not enough memory");
-    for (size_t i = 0; i < count; i++) {
-        struct rule *rule = &(*rules)->list[(*rules)->count++];
-        *rule = (struct rule){.when = LUA_NOREF, .chance = 1, .effects = EFFECTS_NONE};
-        struct reading reading = {.lua = lua, .rules = *rules, .rule = rule, .number = (int)i + 1};
-        int type = lua_rawgeti(lua, index, (lua_Integer)i + 1);
-        reading.table = lua_gettop(lua);
-        if (type == LUA_TFUNCTION)
-            read_bare_function(&reading);
-        else if (type == LUA_TTABLE)
-            read_rule(&reading);
-        else
-            rules_refuse(&reading, "a table { pattern, reply } or a function expected, met %s",
-                         rules_met(lua, -1));
-        lua_settop(lua, reading.table - 1);
-    }
+    for (size_t i = 0; i < count; i++)
+        read_entry(lua, index, *rules);
 }

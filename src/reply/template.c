@@ -226,6 +226,17 @@ static int fill_words(enum piece_kind kind, const struct message *message, struc
     return bytes_append(to, slice_of_text(words));
 }
 
+/* As bytes_append, which is called where there is no room. */
+static int add(struct bytes *to, struct slice text)
+{
+    if (to->capacity - to->start - to->size < text.size)
+        return bytes_append(to, text);
+    if (text.size > 0)
+        memcpy(bytes_end(to), text.data, text.size);
+    to->size += text.size;
+    return 0;
+}
+
 int template_fill(const struct template *template, const struct pattern *pattern,
                   const struct message *message, struct bytes *to)
 {
@@ -235,8 +246,7 @@ int template_fill(const struct template *template, const struct pattern *pattern
         struct slice text = piece->text;
         if (piece->kind == PIECE_GROUP && !pattern_capture(pattern, piece->group, &text))
             continue;
-        result = piece->kind <= PIECE_GROUP ? bytes_append(to, text)
-                                            : fill_words(piece->kind, message, to);
+        result = piece->kind <= PIECE_GROUP ? add(to, text) : fill_words(piece->kind, message, to);
     }
     return result;
 }

@@ -257,8 +257,9 @@ static void receive_end(struct connection *connection)
         return;
     }
     advance(connection, slice_of(NULL, 0));
+    bool open = connection->state == CONNECTION_OPEN;
     if (connection->state < CONNECTION_LINGERING && gives_up(connection))
-        connection_end(connection, REASON_PEER_CLOSED);
+        connection_end(connection, open ? REASON_PEER_CLOSED : connection->reason);
 }
 
 /* The connection failed. What it means depends on whether it still had something to get: also what

@@ -38,7 +38,6 @@ enum counter {
 
 /* What all workers count together, where there is a talk file (reply/outcome.h); they come last. */
 #define TALK_COUNTERS(COUNTER)                                                                     \
-    COUNTER("conversations", begun)                                                                \
     COUNTER("expects-failed", expects_failed)                                                      \
     COUNTER("scripts-failed", scripts_failed)                                                      \
     COUNTER("unmatched", unmatched) /* messages that no rule matches */

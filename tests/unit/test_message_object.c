@@ -107,6 +107,17 @@ static void other_names_are_errors(void **state)
           "x.lua:1: a message has no '?'; it has text, peer, listener, id, time");
 }
 
+static void it_is_concatenated_as_its_text(void **state)
+{
+    (void)state;
+    gives("'<' .. message('a\\0b') .. '>'", "<a");
+    gives("#('<' .. message('a\\0b') .. '>')", "5");
+    gives("message('a') .. message('b')", "ab");
+    gives("message('a') .. 7", "a7");
+    gives("message('a') .. {}", "x.lua:1: attempt to concatenate a table value");
+    gives("nil .. message('a')", "x.lua:1: attempt to concatenate a nil value");
+}
+
 static void it_cannot_be_changed(void **state)
 {
     (void)state;
@@ -162,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_has_five_fields),
         cmocka_unit_test(other_names_are_errors),
+        cmocka_unit_test(it_is_concatenated_as_its_text),
         cmocka_unit_test(it_cannot_be_changed),
         cmocka_unit_test(it_may_be_kept),
         cmocka_unit_test(c_sees_its_text_and_no_others),

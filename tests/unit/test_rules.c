@@ -103,7 +103,7 @@ static void what_a_function_may_return(void **state)
 {
     (void)state;
     struct rules_side *side =
-        rules_side_open("local values = { text = 'x', number = 42, float = 1.5, no = false }\n"
+        rules_side_open("local values = { text = 'x', number = 42, float = 1.5, other = false }\n"
                         "reply {\n"
                         "  { '^self', function (message) return message end },\n"
                         "  function (message) return values[message.text] end,\n"
@@ -131,8 +131,8 @@ static void a_functions_error_is_told_and_closes(void **state)
     side->told[0] = '\0';
     rules_side_expect(side, "y", NULL);
     assert_true(side->reply.effects->close);
-    assert_non_null(strstr(side->told, "rule 2: its function returned a table; a string, false or "
-                                       "nil expected"));
+    assert_non_null(strstr(side->told, "mail.lua:3: rule 2: its function returned a table; a "
+                                       "string, nil or false expected"));
     struct outcome_counts counts;
     outcome_count(side->outcome, &counts);
     assert_int_equal(counts.scripts_failed, 2);
@@ -177,6 +177,52 @@ static void replies_are_taken_in_turn(void **state)
     rules_side_close(&side);
 }
 
+/* Fail unless what was replied last has these effects. */
+static void expect_effects(const struct rules_side *side, struct effects expected)
+{
+    const struct effects *effects = side->reply.effects;
+    assert_non_null(effects);
+    assert_int_equal(effects->delay_ns, expected.delay_ns);
+    assert_int_equal(effects->truncate_size, expected.truncate_size);
+    assert_int_equal(effects->close, expected.close);
+    assert_int_equal(effects->reset, expected.reset);
+}
+
+static void each_reply_may_have_effects_of_its_own(void **state)
+{
+    (void)state;
+    struct rules_side *side = rules_side_open("reply { { '(.)', delay = 1, replies = {\n"
+                                              "  { reset = true },\n"
+                                              "  { '$1', truncate = 3, close = true, delay = 0 },\n"
+                                              "  { function () return 'f' end, truncate = 1 },\n"
+                                              "  'whole' } } }");
+    const int64_t second = 1000000000;
+    for (int i = 0; i < 2; i++) {
+        rules_side_expect(side, "a", NULL);
+        expect_effects(side, (struct effects){.delay_ns = second, .reset = true});
+        rules_side_expect(side, "b", "b");
+        expect_effects(side, (struct effects){.truncate_size = 3, .close = true});
+        rules_side_expect(side, "c", "f");
+        expect_effects(side, (struct effects){.delay_ns = second, .truncate_size = 1});
+        rules_side_expect(side, "d", "whole");
+        expect_effects(side, (struct effects){.delay_ns = second, .truncate_size = -1});
+    }
+    rules_side_close(&side);
+}
+
+/* Those of a function that declined are not those of the next rule's reply. */
+static void effects_go_with_who_replies(void **state)
+{
+    (void)state;
+    struct rules_side *side =
+        rules_side_open("reply { { '', function () return false end, close = true },\n"
+                        "        { '', function () end, when = function () return true end } }");
+    rules_side_expect(side, "a", NULL);
+    assert_null(side->reply.effects);
+    assert_string_equal(side->told, "");
+    rules_side_close(&side);
+}
+
 static void once_each(void **state)
 {
     (void)state;
@@ -215,7 +261,7 @@ static void a_function_that_declines_has_not_matched(void **state)
 {
     (void)state;
     struct rules_side *side = rules_side_open(
-        "reply { { '', function (message) return message.text == 'yes' and 'ok' or nil end,\n"
+        "reply { { '', function (message) return message.text == 'yes' and 'ok' end,\n"
         "          times = 2 }, { '', 'next' } }");
     rules_side_expect(side, "no", "next");
     rules_side_expect(side, "no", "next");
@@ -374,6 +420,8 @@ int main(void)
         cmocka_unit_test(a_functions_error_is_told_and_closes),
         cmocka_unit_test(when_decides),
         cmocka_unit_test(replies_are_taken_in_turn),
+        cmocka_unit_test(each_reply_may_have_effects_of_its_own),
+        cmocka_unit_test(effects_go_with_who_replies),
         cmocka_unit_test(once_each),
         cmocka_unit_test(times_is_for_all_workers_together),
         cmocka_unit_test(a_function_that_declines_has_not_matched),

@@ -34,7 +34,8 @@ static struct pattern *matched(const char *text, const char *heard)
     struct pattern *pattern;
     struct error error = {0};
     assert_int_equal(pattern_compile(slice_of_text(text), &pattern, &error), GT_DONE);
-    struct subject subject = subject_of(matcher, slice_of_text(heard));
+    struct subject subject;
+    subject_of(&subject, matcher, slice_of_text(heard));
     assert_int_equal(pattern_match(matcher, pattern, &subject), PATTERN_YES);
     return pattern;
 }
