@@ -20,6 +20,12 @@ struct command_room {
     unsigned dropped; /* and so many were not */
 };
 
+/* Somebody may begin: that is seen to in the next pass. */
+static inline void command_room_wake(struct command_room *room)
+{
+    engine_timer_set(room->engine, &room->next, room->engine->now_ns);
+}
+
 /* ---- command_words.c ---- */
 
 /* Tell something about a command: "command 0-5: ...". */
@@ -41,10 +47,5 @@ int command_begin(struct command *command);
 
 /* It is over: out of the room, told, and its owner's. */
 void command_finish(struct command *command);
-
-/* ---- command_room.c ---- */
-
-/* Somebody may begin: see to it in the next pass. */
-void command_room_wake(struct command_room *room);
 
 #endif

@@ -55,11 +55,6 @@ void command_room_kill(struct command_room *room)
         engine_cancel(room->engine, &list_item(link, struct command, link)->child.op);
 }
 
-void command_room_wake(struct command_room *room)
-{
-    engine_timer_set(room->engine, &room->next, room->engine->now_ns);
-}
-
 void command_submit(struct command_room *room, struct command *command)
 {
     command->room = room;

@@ -131,7 +131,7 @@ def test_a_status_that_does_not_matter_is_seen(goodtalk, mutant):
 
 def test_words_that_are_cut_off_are_seen(goodtalk, mutant):
     """Closed with unread input, the connection of a command is reset, and what it said is lost."""
-    broken = mutant("serve/handover.c", ("    connection_close(connection, REASON_COMMAND_ENDED);", "    connection_end(connection, REASON_COMMAND_ENDED);"))
+    broken = mutant("serve/handover.c", ("        connection->output->ending = REASON_COMMAND_ENDED;\n        go_on_soon(connection);", "        end_soon(connection, REASON_COMMAND_ENDED);"))
     talk = goodtalk("-k", "-e", "head -c 1000000 /dev/zero", program=broken)
     lost = 0
     for _ in range(20):
