@@ -34,6 +34,8 @@
     REASON(MEMORY, "memory", true, "held most of max-memory")                                      \
     REASON(NO_MEMORY, "no-memory", true, "memory is out")                                          \
     REASON(UNRECORDED, "unrecorded", true, "its message could not be recorded")                    \
+    REASON(COMMAND_FAILED, "command-failed", false, "the command for its message failed")          \
+    REASON(COMMAND_ENDED, "command-ended", false, "its command has ended")                         \
     REASON(ABANDONED, "abandoned", true, "the server left at once")                                \
     REASON(SOCKET_ERROR, "socket-error", true, "the socket failed")
 

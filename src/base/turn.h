@@ -69,15 +69,28 @@ struct part {
 
 #define TURN_MAGIC 0x7475726eu
 
+/* What becomes of a turn whose replier will reply later, as he may want to know it: called on the
+ * thread of its worker, from within what brings it about, until he has replied. He takes note, and
+ * neither replies nor ends anything then. */
+struct turn_keeper {
+    void (*recorded)(struct gt_turn *turn); /* its message is recorded */
+    void (*orphaned)(struct gt_turn *turn); /* nobody waits for the reply, which is still due */
+};
+
 struct gt_turn {
     uint32_t magic;
-    uint8_t state;        /* enum turn_state, changed by turn_move only */
-    bool mailed;          /* a reply from another thread is on its way */
-    uint64_t sequence;    /* of its message */
-    void *connection;     /* serve's connection; NULL: a datagram's, or once orphaned */
-    void *exchange;       /* serve's exchange; NULL: a connection's, or once orphaned */
-    void *mailbox;        /* serve's mailbox of the worker: where other threads leave replies */
-    struct part end;      /* the bytes of the reply, in the connection's queue */
+    uint8_t state;     /* enum turn_state, changed by turn_move only */
+    bool mailed;       /* a reply from another thread is on its way */
+    uint64_t sequence; /* of its message */
+    void *connection;  /* serve's connection; NULL: a datagram's, or once orphaned */
+    void *exchange;    /* serve's exchange; NULL: a connection's, or once orphaned */
+    void *mailbox;     /* serve's mailbox of the worker: where other threads leave replies */
+    struct part end;   /* the bytes of the reply, in the connection's queue */
+    const struct turn_keeper *keeper; /* the replier's, which he sets as he keeps it, or NULL */
+    void *kept;                       /* likewise */
+    size_t kept_bytes;                /* what he holds for it: counts against max-memory */
+    uint8_t ending;       /* enum reason: the connection closes when this part has left, and nothing
+                             behind it leaves; or none */
     struct list held;     /* among the worker's turns that wait for the recorder */
     struct gt_turn *mail; /* the next in the mailbox */
     struct bytes letter;  /* the reply another thread left */

@@ -110,6 +110,19 @@ bool engine_send_datagrams(struct engine *engine, struct send_datagrams_op *op, 
     return engine->table->send_datagrams(engine, op, fd);
 }
 
+int engine_spawn(struct engine *engine, struct child_op *op, struct spawn *spawn)
+{
+    assert(op->op.done && !op->op.active);
+    assert(spawn->arguments[0]);
+    return engine->table->spawn(engine, op, spawn);
+}
+
+void engine_kill(struct engine *engine, struct child_op *op, int signal)
+{
+    if (op->op.active)
+        engine->table->kill(engine, op, signal);
+}
+
 void engine_cancel(struct engine *engine, struct op *op)
 {
     if (op->active)

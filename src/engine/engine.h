@@ -15,8 +15,7 @@
  * op.active tells whether more may come).
  *
  * Results: counts or descriptors, or -errno. Three implementations: epoll.c, uring.c, sim.c. The
- * same contract tests run against each: tests/unit/test_engine_*.c. Later operations (child's end)
- * join as typed structs like these.
+ * same contract tests run against each: tests/unit/test_engine_*.c.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -28,6 +27,7 @@
 #include "base/slice.h"
 #include "base/timers.h"
 
+#include <sys/types.h>
 #include <sys/uio.h>
 
 struct engine;
@@ -56,6 +56,7 @@ enum op_kind {
     OP_RECEIVE,
     OP_READ,
     OP_RECEIVE_DATAGRAMS,
+    OP_CHILD,
     OP_CONNECT,
     OP_SEND,
     OP_WRITE,
@@ -190,6 +191,28 @@ struct sync_op {
     int64_t took_ns; /* the engine's: how long it took, once it is over */
 };
 
+/* A child process, from engine_spawn to its end. done's result: its status as waitpid(2) has it,
+ * never negative, or -errno where the system does not know it any more (an application that ignores
+ * SIGCHLD has none). By then it is reaped, and what was left of its process group is killed.
+ * Cancelling kills the group; the end is told as ever. */
+struct child_op {
+    struct op op; /* its descriptor is the engine's */
+    pid_t pid;    /* the child's, and its process group's */
+};
+
+#define SPAWN_PIPE (-1)
+
+/* What a child begins with. It leads a process group of its own, its signals are as the system has
+ * them at first, none blocked, and it has no descriptors but these three. */
+struct spawn {
+    const char *const *arguments;   /* ended by NULL; the first is the program's path */
+    const char *const *environment; /* likewise: NAME=value */
+    int standard[3]; /* its standard descriptors: the caller's, on which nothing is under way, and
+                        which are in blocking mode from then on; or SPAWN_PIPE: then our
+                        end of a new pipe takes its place here, non-blocking, the caller's to
+                        engine_close */
+};
+
 /* What an implementation fills. */
 struct engine_table {
     const char *name;
@@ -203,6 +226,8 @@ struct engine_table {
     void (*connect)(struct engine *engine, struct connect_op *op, int fd);
     void (*receive_datagrams)(struct engine *engine, struct receive_datagrams_op *op, int fd);
     bool (*send_datagrams)(struct engine *engine, struct send_datagrams_op *op, int fd);
+    int (*spawn)(struct engine *engine, struct child_op *op, struct spawn *spawn);
+    void (*kill)(struct engine *engine, struct child_op *op, int signal);
     void (*cancel)(struct engine *engine, struct op *op);
     int (*shutdown)(struct engine *engine, int fd);
     void (*close)(struct engine *engine, int fd, bool reset);
@@ -255,6 +280,14 @@ void engine_read(struct engine *engine, struct receive_op *op, int fd);
 void engine_connect(struct engine *engine, struct connect_op *op, int fd);
 void engine_receive_datagrams(struct engine *engine, struct receive_datagrams_op *op, int fd);
 bool engine_send_datagrams(struct engine *engine, struct send_datagrams_op *op, int fd);
+
+/* Begin a child: 0, and op is active; or -errno (-EAGAIN, -ENOMEM, -EMFILE and -ENFILE pass by;
+ * -ENOENT, -EACCES, -E2BIG do not): there is no child then, and spawn is as it was. Waits until the
+ * program has taken the child's place, which takes the system some 100 us. */
+int engine_spawn(struct engine *engine, struct child_op *op, struct spawn *spawn);
+
+/* Send a signal to the whole process group of an active child. */
+void engine_kill(struct engine *engine, struct child_op *op, int signal);
 
 /* Ask an active operation to end; its done comes in a later pass, with -ECANCELED or, if it was
  * quicker, its result. Cancelling twice is harmless, cancelling what is not active does nothing. */

@@ -21,6 +21,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <goodtalk.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -57,6 +58,8 @@ static void try_operation(struct epoll_engine *engine, struct op *op)
         return epoll_try_read(engine, list_item(op, struct receive_op, op));
     case OP_RECEIVE_DATAGRAMS:
         return epoll_try_receive_datagrams(engine, list_item(op, struct receive_datagrams_op, op));
+    case OP_CHILD:
+        return epoll_try_child(engine, list_item(op, struct child_op, op));
     case OP_CONNECT:
         return epoll_try_connect(engine, list_item(op, struct connect_op, op));
     case OP_SEND:
@@ -77,6 +80,8 @@ void epoll_cancel(struct engine *base, struct op *op)
         return;
     if (op->kind == OP_SYNC)
         epoll_cancel_sync(epoll_of(base), op);
+    else if (op->kind == OP_CHILD)
+        epoll_kill(base, list_item(op, struct child_op, op), SIGKILL);
     else
         epoll_finish_later(epoll_of(base), op, -ECANCELED);
 }
@@ -420,6 +425,8 @@ static const struct engine_table epoll_table = {
     .connect = epoll_connect,
     .receive_datagrams = epoll_receive_datagrams,
     .send_datagrams = epoll_send_datagrams,
+    .spawn = epoll_spawn,
+    .kill = epoll_kill,
     .cancel = epoll_cancel,
     .shutdown = epoll_shutdown,
     .close = epoll_close,

@@ -1,5 +1,6 @@
 /* epoll.h: what the parts of the epoll engine share. epoll.c waits and has epoll_connection.c,
- * epoll_stream.c and epoll_datagram_*.c do the work; all let epoll_operation.c keep the books.
+ * epoll_stream.c, epoll_child.c and epoll_datagram_*.c do the work; all let epoll_operation.c keep
+ * the books.
  *
  * Every operation is first tried, and waits only when it would block. A descriptor is made known to
  * epoll at that moment, once, edge-triggered: a conversation whose bytes are always there already
@@ -31,7 +32,7 @@
 
 /* What is known of a descriptor: 24 bytes each, in a table by number. */
 struct descriptor {
-    struct op *reader;   /* the active accept, receive or read, or NULL */
+    struct op *reader;   /* the active accept, receive, read or child, or NULL */
     struct op *writer;   /* the active connect, send or write, or NULL */
     uint32_t generation; /* grows as it is closed: old events are not taken for new ones */
     uint16_t pass;       /* the pass in which its reader had its share */
@@ -229,6 +230,12 @@ void epoll_try_receive_datagrams(struct epoll_engine *engine, struct receive_dat
 
 bool epoll_send_datagrams(struct engine *engine, struct send_datagrams_op *op, int fd);
 void epoll_try_send_datagrams(struct epoll_engine *engine, struct send_datagrams_op *op);
+
+/* ---- epoll_child.c ---- */
+
+int epoll_spawn(struct engine *engine, struct child_op *op, struct spawn *spawn);
+void epoll_kill(struct engine *engine, struct child_op *op, int signal);
+void epoll_try_child(struct epoll_engine *engine, struct child_op *op);
 
 /* ---- epoll_sync.c ---- */
 

@@ -42,7 +42,9 @@ static int64_t sim_unacknowledged(struct engine *engine, int fd)
 
 static int64_t sim_unread(struct engine *engine, int fd)
 {
-    return sim_network_unread(sim_descriptor(sim_of(engine), fd));
+    struct descriptor *descriptor = sim_descriptor(sim_of(engine), fd);
+    bool own = descriptor->table->unread != NULL;
+    return own ? descriptor->table->unread(descriptor) : sim_network_unread(descriptor);
 }
 
 /* ---- the pass ---- */
@@ -149,6 +151,8 @@ static const struct engine_table sim_table = {
     .connect = sim_reach,
     .receive_datagrams = sim_receive_datagrams,
     .send_datagrams = sim_send_datagrams,
+    .spawn = sim_spawn,
+    .kill = sim_kill,
     .cancel = sim_cancel,
     .shutdown = sim_shutdown,
     .close = sim_close,
@@ -168,6 +172,7 @@ struct sim_faults sim_faults_none(void)
         .latency_ns = {50000, 50000},
         .write_ns = {100000, 100000},
         .sync_ns = {200000, 200000},
+        .child_ns = {100000, 100000},
         .packet_most = 64 * 1024,
         .window_to_server = 256 * 1024,
         .window_to_client = 256 * 1024,

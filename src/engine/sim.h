@@ -65,10 +65,12 @@ struct sim_faults {
     double write_short;          /* a write is made in two goes, the second later */
     double write_later;          /* a write is made later */
     double sync_later;           /* a sync is made later */
+    double spawn_fails;          /* there is no child: -EAGAIN, -ENOMEM or -EMFILE */
     double shuffle;              /* what is done goes first instead of last */
     struct sim_range latency_ns; /* from one side to the other */
     struct sim_range write_ns;   /* how much later */
     struct sim_range sync_ns;
+    struct sim_range child_ns; /* from one thing that a child does to the next */
     struct sim_range pass_ns;  /* what a pass costs, besides waiting */
     size_t packet_most;        /* bytes */
     size_t window_to_server;   /* bytes the server's system holds unread, for each connection */
@@ -300,6 +302,20 @@ int sim_source(struct engine *engine);
 /* Its writer writes; goes: end-of-stream after what was written. */
 void sim_source_write(struct engine *engine, int fd, struct slice bytes);
 void sim_source_end(struct engine *engine, int fd);
+
+/* ---- children ---- */
+
+/* engine_spawn of any program whose last argument is one of these commands of sh: it does what that
+ * would. With others: asserted.
+ *
+ *     true            exit 3           kill -9 $$           echo wrong >&2
+ *     cat             cat; exit 3      cat >/dev/null       exec >&-; cat >/dev/null
+ *     sleep 1000      yes              trap '' TERM; sleep 1000
+ *
+ * yes never waits for its reader. */
+
+/* How many children there are that have not ended. */
+unsigned sim_children(const struct engine *engine);
 
 /* ---- what became of it ---- */
 

@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 
 /* ---- descriptors ---- */
 
@@ -115,6 +116,8 @@ bool sim_run_due(struct sim *sim)
         struct op *op = list_item(link, struct op, link);
         op_release(sim_descriptor(sim, op->fd), op);
         sim_note(sim, op->kind, (uint64_t)op->result);
+        if (op->kind == OP_CHILD) /* its descriptor is the engine's */
+            engine_close(&sim->engine, op->fd, false);
         op->done(op, op->result);
     }
     return any;
@@ -122,7 +125,7 @@ bool sim_run_due(struct sim *sim)
 
 /* ---- input ---- */
 
-static void input_begin(struct sim *sim, struct op *op, int fd, enum op_kind kind)
+void sim_await(struct sim *sim, struct op *op, int fd, enum op_kind kind)
 {
     struct descriptor *descriptor = sim_descriptor(sim, fd);
     assert(descriptor->table->input && "nothing can be received here");
@@ -136,7 +139,7 @@ static void input_begin(struct sim *sim, struct op *op, int fd, enum op_kind kin
 void sim_accept(struct engine *engine, struct accept_op *op, int fd)
 {
     struct sim *sim = sim_of(engine);
-    input_begin(sim, &op->op, fd, OP_ACCEPT);
+    sim_await(sim, &op->op, fd, OP_ACCEPT);
     /* accept says EMFILE with nothing queued, too. */
     if (sim_happens(sim, sim->faults.accept_refused))
         sim_finish(sim_descriptor(sim, fd), &op->op, -EMFILE);
@@ -144,17 +147,17 @@ void sim_accept(struct engine *engine, struct accept_op *op, int fd)
 
 void sim_receive(struct engine *engine, struct receive_op *op, int fd)
 {
-    input_begin(sim_of(engine), &op->op, fd, OP_RECEIVE);
+    sim_await(sim_of(engine), &op->op, fd, OP_RECEIVE);
 }
 
 void sim_read(struct engine *engine, struct receive_op *op, int fd)
 {
-    input_begin(sim_of(engine), &op->op, fd, OP_READ);
+    sim_await(sim_of(engine), &op->op, fd, OP_READ);
 }
 
 void sim_receive_datagrams(struct engine *engine, struct receive_datagrams_op *op, int fd)
 {
-    input_begin(sim_of(engine), &op->op, fd, OP_RECEIVE_DATAGRAMS);
+    sim_await(sim_of(engine), &op->op, fd, OP_RECEIVE_DATAGRAMS);
 }
 
 /* ---- output ---- */
@@ -350,7 +353,9 @@ void sim_cancel(struct engine *engine, struct op *op)
     if (!op->active || op->phase != PHASE_WAITING)
         return;
     struct descriptor *descriptor = sim_descriptor(sim, op->fd);
-    if (descriptor->input == op) {
+    if (op->kind == OP_CHILD) {
+        sim_kill(engine, list_item(op, struct child_op, op), SIGKILL);
+    } else if (descriptor->input == op) {
         op->phase = PHASE_CANCELLED;
         sim_try(sim, op);
     } else if (descriptor->sync == op && sim_happens(sim, 0.5)) {

@@ -1,4 +1,4 @@
-/* sim_parts.h: what sim.c, sim_network.c and sim_disk.c share; nobody else includes it.
+/* sim_parts.h: what the parts of the simulated engine share; nobody else includes it.
  *
  * sim.c has the clock, the queue of events, the descriptors and the life of operations. It knows of
  * no sockets or files: a descriptor's table says how much it takes, and the network and the disk
@@ -35,6 +35,8 @@ struct descriptor_table {
     /* Let as much of the output leave as may: where it is no stream of bytes. NULL: take is used.
      */
     void (*output)(struct descriptor *descriptor);
+    /* How many bytes could be read. NULL: a connection's. */
+    int64_t (*unread)(struct descriptor *descriptor);
     /* Sync: 0 or -errno. */
     int (*sync)(struct descriptor *descriptor);
     void (*close)(struct descriptor *descriptor, bool reset);
@@ -70,6 +72,7 @@ struct sim {
     int64_t leapt_ns;         /* in leaps */
     int64_t wall_us;          /* how far the wall clock was set, altogether */
     unsigned open_count;
+    unsigned child_count;
     unsigned write_count;
     unsigned sync_count;
     struct list due;      /* operations whose result is known */
@@ -163,6 +166,14 @@ bool sim_send_datagrams(struct engine *engine, struct send_datagrams_op *op, int
 void sim_reach(struct engine *engine, struct connect_op *op, int fd); /* connect */
 bool sim_sync(struct engine *engine, struct sync_op *op, int fd);
 void sim_cancel(struct engine *engine, struct op *op);
+
+/* Wait on a descriptor for what it has to tell: an active op in its input. */
+void sim_await(struct sim *sim, struct op *op, int fd, enum op_kind kind);
+
+/* ---- sim_child.c ---- */
+
+int sim_spawn(struct engine *engine, struct child_op *op, struct spawn *spawn);
+void sim_kill(struct engine *engine, struct child_op *op, int signal);
 
 /* ---- sim_network.c ---- */
 

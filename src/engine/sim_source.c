@@ -60,6 +60,11 @@ static void source_input(struct descriptor *descriptor, bool cancelled)
         sim_finish(descriptor, op, 0);
 }
 
+static int64_t source_unread(struct descriptor *descriptor)
+{
+    return (int64_t)source_of(descriptor)->content.size;
+}
+
 static void source_close(struct descriptor *descriptor, bool reset)
 {
     (void)descriptor;
@@ -75,6 +80,7 @@ static void source_free(struct descriptor *descriptor)
 
 static const struct descriptor_table source_table = {.input = source_input,
                                                      .has_input = source_has_input,
+                                                     .unread = source_unread,
                                                      .close = source_close,
                                                      .free = source_free};
 

@@ -209,5 +209,6 @@ int conversation_expect(lua_State *lua)
     int64_t until_ns = read_options(lua, conversation, 3, "peer:expect");
     lua_settop(lua, PATTERN - 1);
     conversation_pattern_push(lua, PATTERN - 1);
+    outcome_expecting(conversation->outcome);
     return wait_for_message(lua, conversation, until_ns, expected);
 }

@@ -134,6 +134,13 @@ uint64_t outcome_begin(struct outcome *outcome)
     return atomic_fetch_add_explicit(&outcome->begun, 1, memory_order_relaxed) + 1;
 }
 
+/* Shared memory is not written to but once. */
+void outcome_expecting(struct outcome *outcome)
+{
+    if (!atomic_load_explicit(&outcome->expecting, memory_order_relaxed))
+        atomic_store(&outcome->expecting, true);
+}
+
 static void keep_time(struct outcome *outcome, uint64_t conversation, int64_t duration_ns)
 {
     if (outcome_value(&outcome->ended[OUTCOME_AS_EXPECTED]) > OUTCOME_TIMES_MAX)

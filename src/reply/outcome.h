@@ -87,6 +87,9 @@ void outcome_unmatched(struct outcome *outcome, const struct message *message);
 /* One begins: its number, from 1. */
 uint64_t outcome_begin(struct outcome *outcome);
 
+/* A conversation expects something: what they come to is worth a line. */
+void outcome_expecting(struct outcome *outcome);
+
 enum outcome_end {
     OUTCOME_AS_EXPECTED,
     OUTCOME_NOT,       /* an expect failed, or the script did: outcome_failed has told it */
@@ -139,6 +142,7 @@ struct outcome_counts {
     uint64_t unmatched_strict;       /* of them: those that came while the file was strict */
     uint64_t unmatched;              /* messages that no rule matches */
     uint64_t required, required_met; /* rules of the file in use */
+    bool expecting;                  /* something was expected in a conversation */
     bool strict;
 };
 

@@ -46,6 +46,7 @@ struct outcome {
     atomic_uint_fast64_t ended[OUTCOME_ENDS];
     atomic_uint_fast64_t failed[OUTCOME_KINDS];
     atomic_uint_fast64_t unmatched; /* strict or not */
+    atomic_bool expecting;
     atomic_bool strict;
     pthread_mutex_t lock; /* of all that follows */
     char *file;           /* owned; NULL: none is in use yet */

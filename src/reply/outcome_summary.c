@@ -33,6 +33,7 @@ void outcome_count(const struct outcome *outcome, struct outcome_counts *counts)
                                 .scripts_failed = outcome_value(&outcome->failed[OUTCOME_SCRIPT]),
                                 .unmatched = outcome_value(&outcome->unmatched),
                                 .unmatched_strict = outcome_value(&outcome->failed[OUTCOME_STRICT]),
+                                .expecting = atomic_load(&outcome->expecting),
                                 .strict = atomic_load(&outcome->strict)};
     count_rules(outcome, counts);
 }
@@ -91,6 +92,8 @@ static int append_part(struct bytes *to, const char **between, uint64_t count, c
 static int append_conversations(struct bytes *to, const struct outcome_counts *counts)
 {
     const char *between = "";
+    if (!counts->expecting && counts->not_as_expected == 0)
+        return 0;
     uint64_t ended = counts->as_expected + counts->not_as_expected + counts->cut_short;
     uint64_t open = counts->begun > ended ? counts->begun - ended : 0;
     int result = append_part(to, &between, counts->begun, "conversation", "conversations");

@@ -6,10 +6,13 @@
 #define REPLY_REPLY_H
 
 #include "base/error.h"
+#include "base/reason.h"
 #include "base/turn.h"
 
 #include <goodtalk.h>
 
+struct command_plan;
+struct command_room;
 struct conversation;
 struct effects;
 struct engine;
@@ -27,9 +30,10 @@ struct reply {
 };
 
 enum reply_when {
-    REPLY_NOW,  /* reply is filled */
-    REPLY_NONE, /* recorded, that is all */
-    REPLY_LATER /* whoever answered has the turn, and has replied or will */
+    REPLY_NOW,   /* reply is filled */
+    REPLY_NONE,  /* recorded, that is all */
+    REPLY_LATER, /* whoever answered has the turn, and has replied or will */
+    REPLY_LOST   /* memory is out for it: there is no reply, and its connection is lost */
 };
 
 struct replier;
@@ -38,8 +42,8 @@ struct replier;
  * asked. */
 struct reply_host {
     void *owner;
-    unsigned workers; /* message->worker is less */
-    uint64_t seed;    /* of what is left to chance; the same again with --seed */
+    unsigned workers;                   /* message->worker is less */
+    uint64_t seed;                      /* of what is left to chance; the same again with --seed */
     const struct script_bounds *bounds; /* of each worker's script */
     size_t match_bytes;                 /* of a message that patterns see */
     bool strict;                        /* a message that no rule matches is a failure */
@@ -50,6 +54,22 @@ struct reply_host {
      * one line, escaped. From any worker's thread. */
     void (*tell)(void *owner, enum gt_level level, const struct peer *peer, const char *listener,
                  const char *text);
+
+    /* For repliers that keep turns, on the turn's worker's thread, from within an engine pass. */
+
+    /* Reply to a turn that was kept; NULL: there is no reply. The turn is not the replier's any
+     * more. A command's output is printed: where the framing ends a reply with a line feed, one
+     * that is there already is not doubled. */
+    void (*reply)(void *owner, struct gt_turn *turn, const struct slice *printed);
+    /* There is no reply to it, and its connection closes in its place: replies to earlier messages
+     * leave, those to later ones do not. */
+    void (*fail)(void *owner, struct gt_turn *turn, enum reason reason);
+    /* So many bytes are held for this turn now: they count against max-memory. */
+    void (*hold)(void *owner, struct gt_turn *turn, size_t bytes);
+    /* Which address of ours its peer has reached; false where that is not known. */
+    bool (*local)(void *owner, const struct gt_turn *turn, struct peer *local);
+    /* Where the commands of a worker run. */
+    struct command_room *(*commands)(void *owner, unsigned worker);
 };
 
 struct replier_table {
@@ -102,6 +122,10 @@ struct replier *replier_echo(void);
 
 /* Never reply. */
 struct replier *replier_silent(void);
+
+/* Reply with what a command prints (command.h); the plan is taken over. NULL when memory is out,
+ * and the plan stays the caller's. */
+struct replier *replier_exec(struct command_plan *plan);
 
 /* Read a whole file into content: GT_DONE, or GT_FAILED with the reason ("cannot read x: ...");
  * files over maximum bytes are refused. Used for --reply-file and --greeting-file. */

@@ -1,10 +1,10 @@
 /* script_bounds.c: how much a script may do.
  *
  * Steps. Lua calls the hook after each interval of instructions, in whatever thread runs; the hook
- * charges them. Functions in C charge for what they do. A step is some 10 ns of work; where steps
- * take far longer than that, because an instruction of Lua's compares or converts a very long
- * string, the time is charged. Intervals are shorter in a state that has long strings or large
- * tables, so that this is seen soon.
+ * charges them. Functions in C charge for what they do. A step takes some 10 ns; where steps
+ * take far longer, because an instruction of Lua's compares or converts a very long string, they
+ * are charged by the processor's time, as one for each 100 ns. Intervals are shorter in a state
+ * that has long strings or large tables, so that this is seen soon.
  *
  * Bytes. The allocator refuses what crosses a bound. Lua then collects all garbage and asks again;
  * so the bound of the state is one of what is in use. The closer a call comes to its own bound, the
@@ -25,8 +25,12 @@
 
 #define SHORT_INTERVAL 4
 #define LONG_BLOCK     ((size_t)32 << 10) /* from here on intervals are shorter */
-#define SLOW_NS        8000000            /* an interval that takes longer is looked at */
-#define STEP_NS        25                 /* what is charged as a step then */
+#define WINDOW_NS      8000000            /* so often the time is looked at */
+#ifdef GOODTALK_SANITIZED
+#define STEP_NS 2000
+#else
+#define STEP_NS 100
+#endif
 
 #define REFUSED_AT_ONCE 64 /* calls, by a full state, of which one collects the garbage */
 
@@ -185,32 +189,47 @@ static int64_t clock_ns(clockid_t clock)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* This clock is coarse and takes 5 ns; that of the processor takes 200, and is looked
- * at when a call has become slow, or from the beginning where instructions may be. */
-static uint64_t slowness(struct script *script)
+static void begin_window(struct script *script, int64_t now, int64_t used)
 {
-    int64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
-    bool known = script->watched == script->calls;
-    bool slow = known && now - script->seen_ns > SLOW_NS;
     script->watched = script->calls;
-    script->seen_ns = now;
-    if (!slow && (known || script->interval == SCRIPT_INTERVAL)) {
-        script->spent_ns = known ? script->spent_ns : 0;
+    script->window_ns = now;
+    script->window_used_ns = used;
+    script->window_steps = script->steps;
+}
+
+/* Steps that are due for the time of the last window, and were not charged in it. Its clock is
+ * coarse and takes 5 ns; that of the processor takes 200, and is looked at once in a window; at a
+ * call's beginning only where instructions may be long. */
+static SELDOM uint64_t time_due(struct script *script, uint64_t counted, int64_t now)
+{
+    bool known = script->watched == script->calls;
+    if (!known && script->interval == SCRIPT_INTERVAL) {
+        begin_window(script, now, 0);
         return 0;
     }
     int64_t used = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    int64_t before = slow && script->spent_ns > 0 ? script->spent_ns : used;
-    script->spent_ns = used;
-    return (uint64_t)(used - before) / STEP_NS;
+    int64_t before = known && script->window_used_ns > 0 ? script->window_used_ns : used;
+    uint64_t due = (uint64_t)(used - before) / STEP_NS;
+    uint64_t charged = script->window_steps - script->steps + counted;
+    begin_window(script, now, used);
+    return due > charged ? due - charged : 0;
+}
+
+static uint64_t slowness(struct script *script, uint64_t counted)
+{
+    int64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
+    if (script->watched == script->calls && now - script->window_ns < WINDOW_NS)
+        return 0;
+    return time_due(script, counted, now);
 }
 
 static void hook(lua_State *lua, lua_Debug *event)
 {
     (void)event;
     struct script *script = script_of(lua);
-    int counted = lua_gethookcount(lua);
+    uint64_t counted = (uint64_t)lua_gethookcount(lua);
     script_watch(script, lua);
-    script_charge(lua, (uint64_t)counted + slowness(script));
+    script_charge(lua, counted + slowness(script, counted));
 }
 
 /* ---- bytes ---- */
@@ -244,6 +263,7 @@ static bool may_grow(struct script *script, size_t growth)
     if (growth <= ceiling(script) && script->bytes <= ceiling(script) - growth)
         return true;
     write_trace(script, script->running);
+    script->watched = 0; /* the time that collecting takes is not the call's */
     return false;
 }
 
@@ -284,6 +304,7 @@ void script_reserve(lua_State *lua, size_t size)
     if (size <= ceiling(script) && script->bytes <= ceiling(script) - size)
         return;
     lua_gc(lua, LUA_GCCOLLECT);
+    script->watched = 0;
     if (size <= ceiling(script) && script->bytes <= ceiling(script) - size)
         return;
     cross(script, lua, BOUND_STATE);

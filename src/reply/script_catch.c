@@ -59,7 +59,7 @@ static int protected_call_handled(lua_State *lua)
 static lua_State *coroutine_at(lua_State *lua, int index)
 {
     lua_State *coroutine = lua_tothread(lua, index);
-    luaL_argexpected(lua, coroutine, index, "coroutine");
+    luaL_argexpected(lua, coroutine, index, "thread");
     return coroutine;
 }
 

@@ -68,7 +68,7 @@ static int push_captures(lua_State *lua, const struct lua_pattern *match, bool w
 static int push_range(lua_State *lua, size_t first, size_t size)
 {
     lua_pushinteger(lua, (lua_Integer)first + 1);
-    lua_pushinteger(lua, (lua_Integer)(first + size));
+    lua_pushinteger(lua, (lua_Integer)first + (lua_Integer)size);
     return 2;
 }
 

@@ -32,11 +32,13 @@ struct script {
     unsigned refused;  /* calls, one after the other, because the state was full */
     enum bound crossed;
 
-    int interval;     /* instructions from one hook to the next */
-    uint64_t calls;   /* that have begun */
-    uint64_t watched; /* the call whose time is looked at */
-    int64_t seen_ns;  /* when its last hook was, roughly */
-    int64_t spent_ns; /* what of the processor its thread had used then; 0: not looked at yet */
+    int interval;   /* instructions from one hook to the next */
+    uint64_t calls; /* that have begun */
+
+    uint64_t watched;       /* the call whose time is looked at, in windows: */
+    int64_t window_ns;      /* when the last one began */
+    int64_t window_used_ns; /* what of the processor its thread had used then; 0: not known */
+    uint64_t window_steps;  /* and how many steps were left */
 
     char where[LUA_IDSIZE + 24];   /* "mail.lua:3: " */
     char trace[SCRIPT_TRACE_SIZE]; /* where a bound was crossed, or an allocation refused */

@@ -170,7 +170,7 @@ static int byte(lua_State *lua)
     const uint8_t *text = (const uint8_t *)luaL_checklstring(lua, 1, &size);
     lua_Integer from = luaL_optinteger(lua, 2, 1);
     size_t first = from_start(from, size);
-    size_t end = behind_end(luaL_optinteger(lua, 3, (lua_Integer)first + 1), size);
+    size_t end = behind_end(luaL_optinteger(lua, 3, from), size);
     if (first >= end)
         return 0;
     script_charge(lua, end - first);

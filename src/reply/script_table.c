@@ -107,9 +107,10 @@ static int move(lua_State *lua)
     check_table(lua, to, WRITES);
     luaL_argcheck(lua, last < first || first > 0 || last < LUA_MAXINTEGER + first, 3,
                   "too many elements to move");
-    lua_Integer count = (lua_Integer)charge_range(lua, first, last);
+    lua_Integer count = (lua_Integer)count_of(first, last);
     luaL_argcheck(lua, count == 0 || place <= LUA_MAXINTEGER - count + 1, 4,
                   "destination wrap around");
+    charge_range(lua, first, last);
     bool apart = place > last || place <= first || (to != 1 && !lua_compare(lua, 1, to, LUA_OPEQ));
     for (lua_Integer i = 0; i < count; i++) {
         lua_Integer each = apart ? i : count - 1 - i;
@@ -127,7 +128,8 @@ static void add_element(lua_State *lua, luaL_Buffer *to, lua_Integer index)
     size_t size = 0;
     lua_geti(lua, 1, index);
     if (!lua_isstring(lua, -1))
-        luaL_error(lua, "invalid value (at index %I) in table for 'concat'", (LUAI_UACINT)index);
+        luaL_error(lua, "invalid value (%s) at index %I in table for 'concat'",
+                   luaL_typename(lua, -1), (LUAI_UACINT)index);
     lua_tolstring(lua, -1, &size);
     script_charge(lua, size / 64);
     script_make_room(lua, to, size);
@@ -148,7 +150,7 @@ static int concatenate(lua_State *lua)
     for (uint64_t i = 0; i < count; i++) {
         if (i > 0)
             script_add(lua, &result, separator, size);
-        add_element(lua, &result, (lua_Integer)((uint64_t)first + i));
+        add_element(lua, &result, first + (lua_Integer)i);
     }
     luaL_pushresult(&result);
     return 1;
@@ -166,7 +168,7 @@ static int unpack(lua_State *lua)
     if (!lua_checkstack(lua, (int)count))
         return luaL_error(lua, "too many results to unpack");
     for (uint64_t i = 0; i < count; i++)
-        lua_geti(lua, 1, (lua_Integer)((uint64_t)first + i));
+        lua_geti(lua, 1, first + (lua_Integer)i);
     return (int)count;
 }
 

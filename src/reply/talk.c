@@ -37,6 +37,13 @@ static int tell_wrong(struct script *script, struct error *error)
     return GT_WRONG;
 }
 
+/* Not everything that Lua says of a file says which. */
+static int name_file(const struct talk *talk, struct error *error)
+{
+    bool named = strncmp(error->text, talk->name, strlen(talk->name)) == 0;
+    return named ? error->status : error_prefix(error, "%s", talk->name);
+}
+
 /* Run the file in the instance's script: what it says is added to words. */
 static int run(struct talk_instance *instance, struct talk_words *words, struct error *error)
 {
@@ -45,7 +52,7 @@ static int run(struct talk_instance *instance, struct talk_words *words, struct 
     if (script_protect(script, talk_environment_make, instance) != LUA_OK)
         return tell_wrong(script, error);
     if (script_load(script, bytes_slice(&talk->source), talk->name, error) != GT_DONE)
-        return error->status;
+        return name_file(talk, error);
     instance->words = words;
     int status = script_call(script, 0, 0);
     instance->words = NULL;

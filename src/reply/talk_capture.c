@@ -199,16 +199,16 @@ static struct talk_address *add_address(lua_State *lua, struct talk_words *words
     return added;
 }
 
-/* A setting of a listener's own: the key at -2, the value at -1. */
-static void capture_own(lua_State *lua, struct talk_instance *instance,
-                        struct talk_address *address)
+/* A key of a table with an address: the key at -2, the value at -1. */
+static void check_own(lua_State *lua, const struct talk_vocabulary *vocabulary)
 {
-    const struct talk_vocabulary *vocabulary = instance->talk->vocabulary;
+    if (lua_isinteger(lua, -2) && lua_tointeger(lua, -2) == 1)
+        return;
     const char *key = lua_type(lua, -2) == LUA_TSTRING ? lua_tostring(lua, -2) : NULL;
     if (!key)
         luaL_error(lua,
-                   "listen: one address expected in a table that has settings of its own, "
-                   "met %s besides",
+                   "listen: one address expected in a table that has settings of its own, met %s "
+                   "besides",
                    talk_push_met(lua, -1));
     const struct gt_setting *setting = talk_setting_named(vocabulary, key);
     if (!setting)
@@ -217,10 +217,24 @@ static void capture_own(lua_State *lua, struct talk_instance *instance,
         luaL_error(lua, "listen: %s: no such setting", key);
     if (setting->scope == GT_SCOPE_SERVER)
         luaL_error(lua,
-                   "listen: %s: belongs to the whole server, not to one of its addresses; it "
-                   "is set outside of listen",
+                   "listen: %s: belongs to the whole server, not to one of its addresses; it is "
+                   "set outside of listen",
                    key);
-    talk_capture_setting(lua, &address->settings, setting, lua_gettop(lua));
+}
+
+/* A table has no order, but the settings have one: the same in every state. */
+static void capture_own(lua_State *lua, const struct talk_vocabulary *vocabulary, int table,
+                        struct talk_settings *own)
+{
+    char name[NEAREST_LENGTH_MAX];
+    const struct gt_setting *setting;
+    for (size_t i = 0; (setting = vocabulary->at(i)) != NULL; i++) {
+        name_in_lua(name, sizeof name, setting->name);
+        lua_pushstring(lua, name);
+        if (lua_rawget(lua, table) != LUA_TNIL)
+            talk_capture_setting(lua, own, setting, lua_gettop(lua));
+        lua_pop(lua, 1);
+    }
 }
 
 /* { "udp:9999", frame = "chunk" }, on top. */
@@ -234,9 +248,10 @@ static void capture_table(lua_State *lua, struct talk_instance *instance)
                    talk_push_met(lua, -1));
     struct talk_address *address = add_address(lua, instance->words, -1);
     lua_pop(lua, 1);
+    const struct talk_vocabulary *vocabulary = instance->talk->vocabulary;
     for (lua_pushnil(lua); lua_next(lua, table); lua_pop(lua, 1))
-        if (!lua_isinteger(lua, -2) || lua_tointeger(lua, -2) != 1)
-            capture_own(lua, instance, address);
+        check_own(lua, vocabulary);
+    capture_own(lua, vocabulary, table, &address->settings);
 }
 
 /* An entry, on top. */

@@ -148,11 +148,25 @@ static int assign(lua_State *lua)
 
 /* ---- making it ---- */
 
+/* math.random says the same again where --seed does, and something else for each worker. */
+static void seed_random(lua_State *lua, const struct talk_instance *instance)
+{
+    if (!instance->host)
+        return;
+    lua_getglobal(lua, "math");
+    lua_getfield(lua, -1, "randomseed");
+    lua_pushinteger(lua, (lua_Integer)instance->host->seed);
+    lua_pushinteger(lua, (lua_Integer)instance->worker);
+    lua_call(lua, 2, 0);
+    lua_pop(lua, 1);
+}
+
 int talk_environment_make(lua_State *lua)
 {
     struct talk_instance *instance = lua_touserdata(lua, 1);
     lua_pushlightuserdata(lua, instance);
     lua_rawsetp(lua, LUA_REGISTRYINDEX, &instance_key);
+    seed_random(lua, instance);
 
     lua_pushglobaltable(lua);
     lua_newtable(lua);           /* the metatable of the globals */

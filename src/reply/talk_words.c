@@ -40,13 +40,16 @@ void talk_settings_free(struct talk_settings *settings)
     *settings = (struct talk_settings){0};
 }
 
-const struct talk_setting *talk_settings_find(const struct talk_settings *settings,
-                                              const char *name)
+int talk_settings_copy(struct talk_settings *to, const struct talk_settings *from)
 {
-    for (size_t i = settings->count; i-- > 0;)
-        if (strcmp(settings->entries[i].name, name) == 0)
-            return &settings->entries[i];
-    return NULL;
+    for (size_t i = 0; i < from->count; i++) {
+        const struct talk_setting *entry = &from->entries[i];
+        if (talk_settings_add(to, entry->name, slice_of_text(entry->value), entry->line) == 0)
+            continue;
+        talk_settings_free(to);
+        return -ENOMEM;
+    }
+    return 0;
 }
 
 /* The name of the first that differs, or NULL. */

@@ -7,11 +7,9 @@
 /* Append a setting; its strings are copied: 0 or -ENOMEM. */
 int talk_settings_add(struct talk_settings *settings, const char *name, struct slice value,
                       unsigned line);
+/* Copy them to an empty list: 0, or -ENOMEM and it is empty. */
+int talk_settings_copy(struct talk_settings *to, const struct talk_settings *from);
 void talk_settings_free(struct talk_settings *settings);
-
-/* The last assignment to this setting, or NULL. */
-const struct talk_setting *talk_settings_find(const struct talk_settings *settings,
-                                              const char *name);
 
 /* Append an address, without settings so far: it, or NULL when memory is out. It stays where it is
  * until the next one. */

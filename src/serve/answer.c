@@ -138,6 +138,8 @@ static void join_reply(struct connection *connection, uint64_t sequence, enum re
         join_affected(connection, sequence, when, reply);
     else if (when == REPLY_NONE)
         join_none(connection, sequence);
+    else if (when == REPLY_LOST)
+        fail(connection, -ENOMEM);
     else if (reply->shared)
         join_shared(connection, sequence, reply->bytes);
     else
@@ -313,7 +315,9 @@ void answer_datagram(struct exchange *exchange, const struct message *message)
     enum reply_when when = replier_answer(replier, message, turn, &reply);
     if (reply.effects && effects_any(reply.effects))
         when = affect_datagram(exchange, when, reply.effects);
-    if (when == REPLY_NONE)
+    if (when == REPLY_LOST)
+        fail_turn(turn, -ENOMEM);
+    if (when == REPLY_NONE || when == REPLY_LOST)
         fill_none(turn);
     else if (when == REPLY_NOW && !reply.shared)
         fill_copy(turn, reply.bytes);
@@ -321,6 +325,45 @@ void answer_datagram(struct exchange *exchange, const struct message *message)
         return;
     exchange_fill(exchange, reply.bytes, NULL);
     replied(turn);
+}
+
+/* ---- a replier's later replies ---- */
+
+/* A line feed that the framing would double: where its end is one, or ends in one. */
+static struct slice undoubled(const struct framing *framing, struct slice printed)
+{
+    struct frame_wrapping wrapping;
+    bool doubled = framing && slice_ends_with(printed, '\n') &&
+                   frame_wrap(framing, printed, FRAME_REPLY_PLAIN, &wrapping) &&
+                   slice_ends_with(wrapping.tail, '\n');
+    return doubled ? slice_of(printed.data, printed.size - 1) : printed;
+}
+
+void answer_printed(struct gt_turn *turn, struct slice printed)
+{
+    fill_copy(turn, undoubled(framing_of(turn), printed));
+}
+
+void answer_nothing(struct gt_turn *turn)
+{
+    fill_none(turn);
+}
+
+void answer_fail(struct gt_turn *turn, enum reason reason)
+{
+    worker_of_turn(turn)->reply_lost = true;
+    turn->ending = (uint8_t)reason;
+    fill_none(turn);
+}
+
+void answer_hold(struct gt_turn *turn, size_t bytes)
+{
+    struct connection *connection = turn->connection;
+    if (connection || turn->exchange)
+        worker_count_memory(worker_of_turn(turn), turn->kept_bytes, bytes);
+    if (connection && connection->output)
+        connection->output->owned_bytes += bytes - turn->kept_bytes;
+    turn->kept_bytes = bytes;
 }
 
 /* ---- the application's replies ---- */

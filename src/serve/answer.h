@@ -34,6 +34,16 @@ static inline void answer_message(struct connection *connection, struct replier 
 /* The same for a datagram: the reply goes to its exchange. */
 void answer_datagram(struct exchange *exchange, const struct message *message);
 
+/* What a replier that has kept a turn says later: what a command has printed; nothing; or nothing,
+ * and the connection closes in its place, for this reason. On its worker's thread, within a pass.
+ */
+void answer_printed(struct gt_turn *turn, struct slice printed);
+void answer_nothing(struct gt_turn *turn);
+void answer_fail(struct gt_turn *turn, enum reason reason);
+
+/* It holds so many bytes for the turn now. */
+void answer_hold(struct gt_turn *turn, size_t bytes);
+
 /* Apply the replies that other threads have left for this worker. */
 void answer_collect(struct worker *worker);
 

@@ -2,8 +2,8 @@
  *
  * The happy path: the sum of the defaults is far less than what there is. Where it is not, it is
  * first max-script-memory and max-memory that become less, then the number of connections, unless
- * they were asked for. What was asked for and does not fit even so is refused, and the sentence says
- * what would. */
+ * they were asked for. What was asked for and does not fit even so is refused, and the sentence
+ * says what would. */
 #include "serve/budget.h"
 
 #include "base/units.h"

@@ -61,12 +61,12 @@ static int check_address(gt_server *server, const struct talk_address *entry,
                          const struct reply_host *host)
 {
     struct settings draft;
-    int status = draft_compose(&draft, &server->given, server->talk, NULL, &server->error);
+    struct draft_parts parts = {
+        .given = &server->given, .talk = server->talk, .own = &entry->settings};
+    int status = draft_compose(&draft, &parts, &server->error);
     if (status != GT_DONE)
         return status;
-    status = draft_add_own(&draft, server->talk, &entry->settings, &server->error);
-    if (status == GT_DONE)
-        status = check_sealed(server, &draft, entry->address, host);
+    status = check_sealed(server, &draft, entry->address, host);
     settings_clear(&draft);
     if (status != GT_DONE &&
         strncmp(server->error.text, server->talk->name, strlen(server->talk->name)) != 0)

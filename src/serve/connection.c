@@ -10,6 +10,7 @@
 
 #include "base/attributes.h"
 #include "serve/affected.h"
+#include "serve/handover.h"
 #include "serve/server.h"
 #include "serve/sources.h"
 #include "serve/talker.h"
@@ -27,6 +28,25 @@ static void greet(struct connection *connection)
 {
     struct slice greeting = bytes_slice(&connection->settings->greeting_bytes);
     if (greeting.size > 0 && connection_say(connection, greeting) < 0)
+        connection_doom(connection, REASON_NO_MEMORY);
+}
+
+/* It takes its place among the connections to hear out, if there is one left. */
+static void hear(struct connection *connection)
+{
+    struct goal *goal = &worker_of(connection)->server->goal;
+    if (!connection->heard)
+        connection->heard = goal_reserve_connection(goal);
+}
+
+/* To its command; but where there is no place for it any more nobody listens to it. */
+static void hand_over(struct connection *connection)
+{
+    hear(connection);
+    if (!connection->heard)
+        return;
+    connection_prove(connection);
+    if (!handover_begin(connection))
         connection_doom(connection, REASON_NO_MEMORY);
 }
 
@@ -68,13 +88,21 @@ struct connection *connection_open(struct listener *listener, const struct newco
          (struct event_origin){.peer = &connection->peer, .listener = listener}, "connected");
     tell_opened(connection);
     greet(connection);
-    if (connection->settings->replier->converses && !talker_open(connection))
+    if (connection->settings->connection_plan)
+        hand_over(connection);
+    else if (connection->settings->replier->converses && !talker_open(connection))
         connection_doom(connection, REASON_NO_MEMORY);
     advance(connection, slice_of(NULL, 0));
     return connection;
 }
 
 /* ---- going on ---- */
+
+/* What it says is for its command. */
+static bool is_handed(const struct connection *connection)
+{
+    return connection->settings->connection_plan != NULL;
+}
 
 /* While a conversation does not hear, what comes may come, as long as nothing waits: so that one
  * learns when the peer goes. */
@@ -87,7 +115,9 @@ void connection_update_reading(struct connection *connection)
 {
     struct engine *engine = worker_of(connection)->engine;
     bool wants = !connection->end_of_stream && connection->state != CONNECTION_ENDED;
-    if (connection->state == CONNECTION_OPEN && connection->heard && !reads_ahead(connection))
+    if (connection->handed || (connection->state == CONNECTION_OPEN && is_handed(connection)))
+        wants = false;
+    else if (connection->state == CONNECTION_OPEN && connection->heard && !reads_ahead(connection))
         wants = wants && !connection->starved && intake_open(connection);
     else if (connection->state == CONNECTION_OPEN)
         wants = wants && connection->input.size == 0 && !worker_of(connection)->intake_paused;
@@ -105,6 +135,15 @@ static bool takes_turns(struct connection *connection)
     if (turns)
         worker_mark_dirty(worker_of(connection), connection->output);
     return turns;
+}
+
+/* What has left was the last: a reply that could not be had stands behind it. */
+SELDOM static void end_in_place(struct connection *connection)
+{
+    output_forget(connection->output);
+    connection_drop_input(connection);
+    connection_close(connection, connection->output->ending);
+    connection->reason = connection->output->ending; /* whatever it was closing for */
 }
 
 /* The server is stopping, and it hangs: nothing more is to come. */
@@ -127,11 +166,14 @@ static void settle(struct connection *connection)
         connection_update_reading(connection);
         return;
     }
+    if (connection->output && connection->output->ending)
+        end_in_place(connection);
     if (!takes_turns(connection))
         output_release(&connection->output);
     if (hangs_on(connection))
         let_go(connection);
-    bool done = !connection->output && (!connection->talks || talker_over(connection));
+    bool done = !connection->output && !connection->handed &&
+                (!connection->talks || talker_over(connection));
     if (connection->finished && done)
         connection_close(connection, REASON_PEER_CLOSED);
     if (connection->state == CONNECTION_CLOSING && done)
@@ -185,14 +227,6 @@ void connection_go_on(struct connection *connection)
 
 /* ---- what happens to it ---- */
 
-/* Its first bytes: it takes its place among the connections to hear out, if there is one left. */
-static void hear(struct connection *connection)
-{
-    struct goal *goal = &worker_of(connection)->server->goal;
-    if (!connection->heard)
-        connection->heard = goal_reserve_connection(goal);
-}
-
 static void receive_bytes(struct connection *connection, struct slice received)
 {
     struct worker *worker = worker_of(connection);
@@ -223,8 +257,9 @@ static void receive_end(struct connection *connection)
         return;
     }
     advance(connection, slice_of(NULL, 0));
+    bool open = connection->state == CONNECTION_OPEN;
     if (connection->state < CONNECTION_LINGERING && gives_up(connection))
-        connection_end(connection, REASON_PEER_CLOSED);
+        connection_end(connection, open ? REASON_PEER_CLOSED : connection->reason);
 }
 
 /* The connection failed. What it means depends on whether it still had something to get: also what

@@ -60,6 +60,7 @@ struct connection {
     bool starved : 1;       /* input is left that could not be taken: nothing is read meanwhile */
     bool packets : 1;       /* the socket is one of packets, each a message */
     bool talks : 1;         /* it holds a conversation; its framing is its talker's (talker.h) */
+    bool handed : 1;        /* it is in the hands of a command; its framing is its handover's */
     bool last_try : 1;      /* its pause has passed; one more receive is being tried */
     bool hung : 1;          /* a reply of its hangs: nobody misses what it does not get */
 };
@@ -118,6 +119,9 @@ size_t connection_memory(const struct connection *connection);
 /* Take the messages that are complete in its input and in what was received, as far as the output,
  * the recorder, the memory and the goal have room; keep the rest. Sets starved. */
 void intake_take(struct connection *connection, struct slice received, enum frame_event event);
+
+/* It is safe from giving way to others. */
+void connection_prove(struct connection *connection);
 
 /* Whether its messages may be taken now. */
 bool intake_open(const struct connection *connection);

@@ -21,7 +21,7 @@
     COUNTER(REPLIES, "replies")                         /* handed to the system */                 \
     COUNTER(REPLIES_DROPPED, "replies-dropped")   /* to datagrams: undeliverable or too long */    \
     COUNTER(REPLIES_AFFECTED, "replies-affected") /* that effects happened to */                   \
-    COUNTER(CONVERSATIONS, "conversations")     /* ended */                                        \
+    COUNTER(CONVERSATIONS, "conversations")       /* ended */                                      \
     COUNTER(CONVERSATIONS_FAILED,                                                                  \
             "conversations-failed") /* an expect was not met, or their script failed */            \
     COUNTER(BYTES_RECEIVED, "bytes-received")                                                      \
@@ -38,7 +38,6 @@ enum counter {
 
 /* What all workers count together, where there is a talk file (reply/outcome.h); they come last. */
 #define TALK_COUNTERS(COUNTER)                                                                     \
-    COUNTER("conversations", begun)                                                                \
     COUNTER("expects-failed", expects_failed)                                                      \
     COUNTER("scripts-failed", scripts_failed)                                                      \
     COUNTER("unmatched", unmatched) /* messages that no rule matches */

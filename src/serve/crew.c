@@ -14,6 +14,7 @@
  *
  * Signals are for the thread that runs the server, or whichever the application has: the others
  * block all of them. */
+#include "reply/command.h"
 #include "serve/answer.h"
 #include "serve/engine_choice.h"
 #include "serve/pass.h"
@@ -289,6 +290,7 @@ static void free_worker(struct worker *worker)
     while (!list_empty(&worker->listeners))
         listener_free(list_item(worker->listeners.next, struct listener, link));
     answer_collect(worker);
+    command_room_destroy(&worker->commands);
     worker_close(worker);
     if (worker->number > 0)
         engine_destroy(&worker->engine);

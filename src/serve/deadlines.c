@@ -114,7 +114,7 @@ static int64_t next_deadline(const struct connection *connection)
         next = earlier(next, talker_deadline(connection));
     if (hangs_in_vain(connection))
         next = earlier(next, idle_deadline(connection));
-    if (connection->state != CONNECTION_OPEN)
+    if (connection->state != CONNECTION_OPEN || connection->settings->connection_plan)
         return next;
     if (connection->paid && paying_waits(connection))
         next = earlier(next, due_time(connection));
@@ -187,7 +187,7 @@ void deadlines_act(struct connection *connection, int64_t now_ns)
         connection_close(connection, REASON_IDLE_TIMEOUT);
         return;
     }
-    bool open = connection->state == CONNECTION_OPEN;
+    bool open = connection->state == CONNECTION_OPEN && !connection->settings->connection_plan;
     bool unfinished = open && in_message(connection);
     bool idle = open && is_idle(connection);
     if (unfinished && now_ns >= message_deadline(connection))

@@ -11,97 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* ---- what was given ---- */
-
-static void free_entry(struct given_setting *entry)
-{
-    free(entry->name);
-    free(entry->value);
-}
-
-static void forget(struct given_settings *given, const char *name)
-{
-    for (size_t i = 0; i < given->count; i++) {
-        if (strcmp(given->entries[i].name, name) != 0)
-            continue;
-        free_entry(&given->entries[i]);
-        memmove(&given->entries[i], &given->entries[i + 1],
-                (given->count - i - 1) * sizeof *given->entries);
-        given->count--;
-        return;
-    }
-}
-
-int given_note(struct given_settings *given, const char *name, const char *value,
-               struct error *error)
-{
-    struct given_setting *entries = reallocarray(given->entries, given->count + 1, sizeof *entries);
-    if (entries)
-        given->entries = entries;
-    struct given_setting entry = {.name = strdup(name), .value = value ? strdup(value) : NULL};
-    if (!entries || !entry.name || (value && !entry.value)) {
-        free_entry(&entry);
-        return error_set(error, GT_FAILED, "memory is out");
-    }
-    forget(given, name);
-    given->entries[given->count++] = entry;
-    return GT_DONE;
-}
-
-int given_copy(struct given_settings *to, const struct given_settings *from, struct error *error)
-{
-    int status = GT_DONE;
-    for (size_t i = 0; status == GT_DONE && i < from->count; i++)
-        status = given_note(to, from->entries[i].name, from->entries[i].value, error);
-    return status;
-}
-
-void given_free(struct given_settings *given)
-{
-    for (size_t i = 0; i < given->count; i++)
-        free_entry(&given->entries[i]);
-    free(given->entries);
-    *given = (struct given_settings){0};
-}
-
-int given_note_talk(struct given_settings *given, const struct talk_settings *settings,
-                    struct error *error)
-{
-    int status = GT_DONE;
-    for (size_t i = 0; status == GT_DONE && i < settings->count; i++)
-        status = given_note(given, settings->entries[i].name, settings->entries[i].value, error);
-    return status;
-}
-
-const struct given_setting *given_find(const struct given_settings *given, const char *name)
-{
-    for (size_t i = 0; i < given->count; i++)
-        if (strcmp(given->entries[i].name, name) == 0)
-            return &given->entries[i];
-    return NULL;
-}
-
-bool given_at(const struct given_settings *given, const struct talk *talk, size_t index,
-              struct given_setting *at)
-{
-    for (size_t i = 0; i < given->count; i++) {
-        if (index-- == 0) {
-            *at = given->entries[i];
-            return true;
-        }
-        if (!talk || strcmp(given->entries[i].name, "talk") != 0)
-            continue;
-        const struct talk_settings *settings = &talk->words.settings;
-        if (index < settings->count) {
-            *at = (struct given_setting){settings->entries[index].name,
-                                         settings->entries[index].value};
-            return true;
-        }
-        index -= settings->count;
-    }
-    return false;
-}
-
 /* ---- a talk file's ---- */
 
 /* "--max-message 0: ..." becomes "mail.lua:3: max_message 0: ...". */
@@ -127,30 +36,28 @@ static int set(struct settings *draft, const struct talk *talk, const struct tal
     return place_error(talk, setting, error);
 }
 
-int draft_add_own(struct settings *draft, const struct talk *talk, const struct talk_settings *own,
-                  struct error *error)
-{
-    int status = GT_DONE;
-    for (size_t i = 0; status == GT_DONE && i < own->count; i++)
-        status = set(draft, talk, &own->entries[i], error);
-    return status;
-}
-
 /* "rules" */
 static const char *kind_word(const struct talk *talk)
 {
     return talk->words.kind == TALK_OF_RULES ? "rules" : "conversation";
 }
 
-int draft_check_heard(const struct settings *draft, const struct talk *talk, const char *name,
-                      struct error *error)
+int draft_check_heard(const struct settings *draft, const struct talk *talk, int64_t before,
+                      const char *name, struct error *error)
 {
     bool replies = talk && talk->words.kind != TALK_OF_SETTINGS;
-    if (!replies || draft->reply_source == REPLY_FROM_TALK)
+    if (!replies || draft->reply_source == before)
         return GT_DONE;
     return error_set(error, GT_WRONG,
                      "--%s: would silence the %s of %s (line %u); give the one or the other", name,
                      kind_word(talk), talk->name, talk->words.kind_line);
+}
+
+/* Whether the setting has done its work: the descriptor of --ready fd:N is closed once it is told.
+ */
+static bool is_done(const struct draft_parts *parts, const char *name)
+{
+    return parts->running && strcmp(name, "ready") == 0;
 }
 
 /* A setting of the file that is the whole server's, or a listener's. */
@@ -163,62 +70,82 @@ static bool is_of(const struct talk_setting *setting, enum gt_scope scope)
     return false;
 }
 
-static int set_scope(struct settings *draft, const struct talk *talk, enum gt_scope scope,
+static int set_scope(struct settings *draft, const struct draft_parts *parts, enum gt_scope scope,
                      struct error *error)
 {
     int status = GT_DONE;
+    const struct talk *talk = parts->talk;
     const struct talk_settings *settings = &talk->words.settings;
     for (size_t i = 0; status == GT_DONE && i < settings->count; i++) {
-        if (!is_of(&settings->entries[i], scope))
+        const struct talk_setting *setting = &settings->entries[i];
+        int64_t before = draft->reply_source;
+        if (!is_of(setting, scope) || is_done(parts, setting->name))
             continue;
-        status = set(draft, talk, &settings->entries[i], error);
-        if (status == GT_DONE && draft_check_heard(draft, talk, settings->entries[i].name, error))
-            status = place_error(talk, &settings->entries[i], error);
+        status = set(draft, talk, setting, error);
+        if (status == GT_DONE && draft_check_heard(draft, talk, before, setting->name, error))
+            status = place_error(talk, setting, error);
     }
     return status;
 }
 
-static int add_lasting(struct settings *draft, const struct given_settings *lasting,
-                       struct error *error)
+/* What is said of one address may have it reply by itself. */
+static int set_own(struct settings *draft, const struct draft_parts *parts, struct error *error)
 {
     int status = GT_DONE;
-    for (size_t i = 0; status == GT_DONE && i < lasting->count; i++)
-        status = settings_set(draft, lasting->entries[i].name, lasting->entries[i].value, error);
+    const struct talk_settings *own = parts->own;
+    for (size_t i = 0; own && status == GT_DONE && i < own->count; i++)
+        status = set(draft, parts->talk, &own->entries[i], error);
     return status;
 }
 
-static int add_talk(struct settings *draft, struct talk *talk, const struct given_settings *lasting,
-                    struct error *error)
+static int set_lasting(struct settings *draft, const struct draft_parts *parts, struct error *error)
 {
-    draft->talk = talk;
-    if (talk->words.kind != TALK_OF_SETTINGS)
+    int status = GT_DONE;
+    const struct given_settings *lasting = parts->lasting;
+    if (!lasting)
+        return set_scope(draft, parts, GT_SCOPE_SERVER, error);
+    for (size_t i = 0; status == GT_DONE && i < lasting->count; i++)
+        if (!is_done(parts, lasting->entries[i].name))
+            status =
+                settings_set(draft, lasting->entries[i].name, lasting->entries[i].value, error);
+    return status;
+}
+
+static int add_talk(struct settings *draft, const struct draft_parts *parts, struct error *error)
+{
+    draft->talk = parts->talk;
+    if (draft->talk->words.kind != TALK_OF_SETTINGS)
         draft->reply_source = REPLY_FROM_TALK;
-    int status = set_scope(draft, talk, GT_SCOPE_LISTENER, error);
-    if (status == GT_DONE && !lasting)
-        status = set_scope(draft, talk, GT_SCOPE_SERVER, error);
-    return status == GT_DONE && lasting ? add_lasting(draft, lasting, error) : status;
+    int status = set_scope(draft, parts, GT_SCOPE_LISTENER, error);
+    if (status == GT_DONE)
+        status = set_lasting(draft, parts, error);
+    return status == GT_DONE ? set_own(draft, parts, error) : status;
 }
 
 /* ---- all of it ---- */
 
-static int add_given(struct settings *draft, const struct given_setting *entry, struct talk *talk,
-                     const struct given_settings *lasting, struct error *error)
+static int add_given(struct settings *draft, const struct draft_parts *parts,
+                     const struct given_setting *entry, struct error *error)
 {
+    int64_t before = draft->reply_source;
+    if (is_done(parts, entry->name))
+        return GT_DONE;
     int status = settings_set(draft, entry->name, entry->value, error);
-    if (status == GT_DONE && talk && strcmp(entry->name, "talk") == 0)
-        return add_talk(draft, talk, lasting, error);
-    return status == GT_DONE && draft->talk ? draft_check_heard(draft, talk, entry->name, error)
-                                            : status;
+    if (status != GT_DONE)
+        return status;
+    if (parts->talk && strcmp(entry->name, "talk") == 0)
+        return add_talk(draft, parts, error);
+    return draft_check_heard(draft, draft->talk, before, entry->name, error);
 }
 
-int draft_compose(struct settings *draft, const struct given_settings *given, struct talk *talk,
-                  const struct given_settings *lasting, struct error *error)
+int draft_compose(struct settings *draft, const struct draft_parts *parts, struct error *error)
 {
     int status = settings_init(draft, error);
+    const struct given_settings *given = parts->given;
     if (status != GT_DONE)
         return status;
     for (size_t i = 0; status == GT_DONE && i < given->count; i++)
-        status = add_given(draft, &given->entries[i], talk, lasting, error);
+        status = add_given(draft, parts, &given->entries[i], error);
     if (status != GT_DONE)
         settings_clear(draft);
     return status;

@@ -6,60 +6,37 @@
 #ifndef SERVE_DRAFT_H
 #define SERVE_DRAFT_H
 
-#include "base/error.h"
 #include "base/list.h"
+#include "reply/talk_words.h"
+#include "serve/given.h"
 #include "serve/settings.h"
 
 struct script_bounds;
-struct talk;
-struct talk_settings;
-
-/* As gt_set was called. */
-struct given_setting {
-    char *name;
-    char *value; /* or NULL: a flag that stands alone */
-};
-
-struct given_settings {
-    struct given_setting *entries; /* owned */
-    size_t count;
-};
-
-/* Note one, as the last; it replaces an earlier one of that name: GT_DONE or GT_FAILED. */
-int given_note(struct given_settings *given, const char *name, const char *value,
-               struct error *error);
-/* The same with those of another list. */
-int given_copy(struct given_settings *to, const struct given_settings *from, struct error *error);
-void given_free(struct given_settings *given);
-
-/* Note those that a talk file has. */
-int given_note_talk(struct given_settings *given, const struct talk_settings *settings,
-                    struct error *error);
-
-/* The one of this name, or NULL. */
-const struct given_setting *given_find(const struct given_settings *given, const char *name);
-
-/* The one at index, with the talk's settings in the place of "talk": false after the last. */
-bool given_at(const struct given_settings *given, const struct talk *talk, size_t index,
-              struct given_setting *at);
 
 /* How a listener came to be: what it takes to compose its settings anew. */
 struct origin {
     struct list link; /* in the server's list */
     struct given_settings given;
     char *address;
-    bool listed;               /* in the talk file */
-    struct given_settings own; /* there, as it was when it was last loaded */
+    bool listed;              /* in the talk file */
+    struct talk_settings own; /* there, as it was when it was last loaded */
 };
 
 /* Take it out of its list. */
 void origin_free(struct origin *origin);
 
-/* A draft of what was given; talk, which it may use as long as the draft is, or NULL. lasting: what
- * counts instead of talk's settings of server scope; NULL: they do. GT_DONE, or the reason, and
- * there is no draft. */
-int draft_compose(struct settings *draft, const struct given_settings *given, struct talk *talk,
-                  const struct given_settings *lasting, struct error *error);
+/* What a draft is composed of. */
+struct draft_parts {
+    const struct given_settings *given;
+    struct talk *talk;                    /* or NULL; the draft may use it as long as it is */
+    const struct talk_settings *own;      /* what it says of one of its addresses, or NULL */
+    const struct given_settings *lasting; /* what counts instead of the talk's settings of server
+                                             scope; NULL: they do */
+    bool running; /* the server runs: what was for its start is not looked at again */
+};
+
+/* GT_DONE, or the reason, and there is no draft. */
+int draft_compose(struct settings *draft, const struct draft_parts *parts, struct error *error);
 
 /* Sealed, for a socket of this type (SOCK_STREAM and so on) and name; NULL with the reason. */
 struct settings *draft_seal(const struct settings *draft, int type, const char *name,
@@ -69,13 +46,10 @@ struct settings *draft_seal(const struct settings *draft, int type, const char *
 int draft_read_talk(const struct settings *draft, const char *path, struct talk **talk,
                     struct error *error);
 
-/* Add settings that a talk gives to a listener of its own: GT_DONE or the reason. */
-int draft_add_own(struct settings *draft, const struct talk *talk, const struct talk_settings *own,
-                  struct error *error);
-
-/* Whether a talk's rules or conversation would be silenced by the draft: GT_WRONG, and by what. */
-int draft_check_heard(const struct settings *draft, const struct talk *talk, const char *name,
-                      struct error *error);
+/* The setting of this name has been set; before: the draft's reply_source before that. GT_WRONG
+ * where it would silence the rules or the conversation of the talk (or NULL). */
+int draft_check_heard(const struct settings *draft, const struct talk *talk, int64_t before,
+                      const char *name, struct error *error);
 
 /* The bounds of scripts. */
 void draft_bounds(const struct settings *draft, struct script_bounds *bounds);

@@ -4,6 +4,7 @@
  * over. Ending drops everything at once; the struct stays until the engine has let go of its
  * operations, and is then reaped at the end of a pass. So whoever holds a connection during a pass
  * may look at its state. */
+#include "serve/handover.h"
 #include "serve/server.h"
 #include "serve/sources.h"
 
@@ -50,6 +51,7 @@ static void tell_end(struct connection *connection)
 static bool lost_its_reply(const struct connection *connection)
 {
     switch (connection->reason) {
+    case REASON_COMMAND_FAILED:
     case REASON_UNDELIVERED:
     case REASON_WRITE_TIMEOUT:
     case REASON_MEMORY:
@@ -68,6 +70,8 @@ void connection_end(struct connection *connection, enum reason reason)
     connection->state = CONNECTION_ENDED;
     connection->reason = (uint8_t)reason;
     connection_drop_input(connection);
+    if (connection->handed)
+        handover_leave(connection);
     if (connection->output)
         output_drop(connection->output);
     if (connection->receive.op.active)

@@ -65,7 +65,9 @@ static void end(struct exchange *exchange)
 
 static void end_with(struct exchange *exchange, enum turn_event event)
 {
-    worker_move_turn(worker_of_exchange(exchange), exchange->turn, event);
+    struct worker *worker = worker_of_exchange(exchange);
+    worker_count_memory(worker, exchange->turn->kept_bytes, 0);
+    worker_move_turn(worker, exchange->turn, event);
     end(exchange);
 }
 

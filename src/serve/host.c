@@ -1,6 +1,7 @@
 /* host.c: see host.h. */
 #include "serve/host.h"
 
+#include "reply/command.h"
 #include "serve/server.h"
 
 #include <stdio.h>
@@ -11,11 +12,17 @@ static struct engine *engine_of(void *owner, unsigned worker)
     return server->crew.workers[worker].engine;
 }
 
+static struct command_room *commands_of(void *owner, unsigned worker)
+{
+    const gt_server *server = owner;
+    return server->crew.workers[worker].commands;
+}
+
 static void tell_text(void *owner, enum gt_level level, const struct peer *peer,
                       const char *listener, const char *text)
 {
     gt_server *server = owner;
-    char name[PEER_NAME_SIZE], line[1024];
+    char name[PEER_NAME_SIZE], line[1280];
     if (!server->told || level > server->told_level)
         return;
     const char *who = peer ? peer_name(peer, name) : listener;
@@ -29,7 +36,31 @@ static void tell_text(void *owner, enum gt_level level, const struct peer *peer,
     tell_event(server, &event);
 }
 
-void host_open(gt_server *server)
+/* How many commands run at once are shared out: each worker has as many, or one more. */
+static unsigned share_of(const gt_server *server, unsigned worker)
+{
+    unsigned most = (unsigned)server->settings.exec_max;
+    unsigned workers = server->crew.size;
+    unsigned share = most / workers + (worker < most % workers);
+    return share > 0 ? share : 1;
+}
+
+static int open_rooms(gt_server *server)
+{
+    struct crew *crew = &server->crew;
+    if (server->runs_commands && server->settings.exec_max < (int64_t)crew->size)
+        return error_set(&server->error, GT_WRONG,
+                         "--exec-max %d: each of the %u workers needs one at least",
+                         (int)server->settings.exec_max, crew->size);
+    for (unsigned i = 0; i < crew->size; i++) {
+        crew->workers[i].commands = command_room_create(&server->host, i, share_of(server, i));
+        if (!crew->workers[i].commands)
+            return error_set(&server->error, GT_FAILED, "memory is out for commands");
+    }
+    return GT_DONE;
+}
+
+int host_open(gt_server *server)
 {
     const struct settings *settings = &server->settings;
     draft_bounds(settings, &server->bounds);
@@ -43,7 +74,10 @@ void host_open(gt_server *server)
                                        .strict = settings->strict,
                                        .outcome = atomic_load(&server->outcome),
                                        .engine = engine_of,
-                                       .tell = tell_text};
+                                       .tell = tell_text,
+                                       .commands = commands_of};
+    host_add_turns(&server->host);
+    return open_rooms(server);
 }
 
 int host_prepare(gt_server *server, struct settings *sealed, struct error *error)

@@ -6,10 +6,19 @@
 
 struct error;
 struct gt_server;
+struct peer;
+struct reply_host;
 struct settings;
 
-/* Fill the server's host, for its workers, which are open. */
-void host_open(struct gt_server *server);
+/* Fill the server's host, for its workers, which are open, and give each of these a room for
+ * commands: GT_DONE or the reason in the server's error. */
+int host_open(struct gt_server *server);
+
+/* The part of it that is for turns. */
+void host_add_turns(struct reply_host *host);
+
+/* Which address of ours this socket has; false where it is none of IP. */
+bool host_name_of(int fd, struct peer *local);
 
 /* Prepare the replier of sealed settings to be asked by them: GT_DONE or the reason. */
 int host_prepare(struct gt_server *server, struct settings *sealed, struct error *error);

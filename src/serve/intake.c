@@ -47,7 +47,7 @@ SELDOM static bool follow_up(struct connection *connection, size_t left)
 }
 
 /* Whoever completes a message is safe from giving way to others. */
-SELDOM static void prove(struct connection *connection)
+SELDOM void connection_prove(struct connection *connection)
 {
     connection->proven = true;
     list_remove(&connection->link);
@@ -92,7 +92,7 @@ static void note_taken(struct connection *connection)
 {
     paying_begin(connection);
     if (!connection->proven)
-        prove(connection);
+        connection_prove(connection);
     if (connection->settings->close && !connection->talks)
         connection_close(connection, REASON_REPLIED);
 }

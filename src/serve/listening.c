@@ -133,30 +133,26 @@ static int listen_on(gt_server *server, const struct settings *draft, const char
 }
 
 /* Remember how the listeners to come were made, for when the talk file is loaded again. */
-static int add_origin(gt_server *server, const struct talk_address *entry, const char *text,
+static int add_origin(gt_server *server, const char *text, const struct talk_settings *own,
                       struct origin **added)
 {
-    *added = NULL;
-    if (!server->talk)
-        return GT_DONE;
+    struct error *error = &server->error;
     struct origin *origin = calloc(1, sizeof *origin);
     if (!origin)
-        return error_set(&server->error, GT_FAILED, "memory is out");
-    list_append(&server->origins, &origin->link);
-    origin->listed = entry != NULL;
-    origin->address = strdup(text);
-    if (!origin->address)
-        return error_set(&server->error, GT_FAILED, "memory is out");
+        return error_set(error, GT_FAILED, "memory is out");
     *added = origin;
-    if (entry && given_note_talk(&origin->own, &entry->settings, &server->error) != GT_DONE)
-        return server->error.status;
-    return given_copy(&origin->given, &server->given, &server->error);
+    list_append(&server->origins, &origin->link);
+    origin->listed = own != NULL;
+    origin->address = strdup(text);
+    if (!origin->address || (own && talk_settings_copy(&origin->own, own) < 0))
+        return error_set(error, GT_FAILED, "memory is out");
+    return given_copy(&origin->given, &server->given, error);
 }
 
 static int listen_given(gt_server *server, const char *text)
 {
-    struct origin *origin;
-    int status = add_origin(server, NULL, text, &origin);
+    struct origin *origin = NULL;
+    int status = server->talk ? add_origin(server, text, NULL, &origin) : GT_DONE;
     return status == GT_DONE ? listen_on(server, &server->settings, text, origin) : status;
 }
 
@@ -165,14 +161,14 @@ static int listen_listed(gt_server *server, const struct talk_address *entry)
 {
     struct origin *origin;
     struct settings draft;
-    int status = add_origin(server, entry, entry->address, &origin);
+    struct draft_parts parts = {
+        .given = &server->given, .talk = server->talk, .own = &entry->settings};
+    int status = add_origin(server, entry->address, &entry->settings, &origin);
     if (status == GT_DONE)
-        status = draft_compose(&draft, &server->given, server->talk, NULL, &server->error);
+        status = draft_compose(&draft, &parts, &server->error);
     if (status != GT_DONE)
         return status;
-    status = draft_add_own(&draft, server->talk, &entry->settings, &server->error);
-    if (status == GT_DONE)
-        status = listen_on(server, &draft, entry->address, origin);
+    status = listen_on(server, &draft, entry->address, origin);
     settings_clear(&draft);
     return status;
 }
@@ -219,7 +215,7 @@ void origin_free(struct origin *origin)
 {
     list_remove(&origin->link);
     given_free(&origin->given);
-    given_free(&origin->own);
+    talk_settings_free(&origin->own);
     free(origin->address);
     free(origin);
 }

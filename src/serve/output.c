@@ -33,6 +33,7 @@ struct output *output_create(struct connection *connection)
     output->waiting_turns = 0;
     output->turns_most = (unsigned)connection->settings->max_waiting;
     output->failure = 0;
+    output->ending = REASON_NONE;
     output->sent_bytes = 0;
     output->acknowledged = 0;
     output->progress_ns = worker->engine->now_ns;
@@ -104,7 +105,7 @@ static void forget_turn(struct output *output, struct gt_turn *turn, enum turn_e
     list_remove(&part->link);
     output->waiting_bytes -= part->bytes.size;
     output->waiting_turns--;
-    count_owned(output, sizeof *turn + part->owned.capacity, 0);
+    count_owned(output, sizeof *turn + part->owned.capacity + turn->kept_bytes, 0);
     bytes_free(&part->owned);
     worker_move_turn(output->worker, turn, event);
 }
@@ -169,6 +170,7 @@ static bool leave_turn(struct output *output, struct gt_turn *turn, unsigned *re
     if (!empty && !gather_turn(output, &turn->end))
         return false;
     *replies += !empty;
+    output->ending = turn->ending;
     forget_turn(output, turn, TURN_SENT);
     return true;
 }
@@ -220,7 +222,7 @@ static int gather(struct output *output)
     output->send.parts = output->vector;
     output->send.part_count = 0;
     output->send.transferred = 0;
-    while (left && !list_empty(&output->queue)) {
+    while (left && !output->ending && !list_empty(&output->queue)) {
         struct part *part = list_item(output->queue.next, struct part, link);
         if (!part_may_leave(output, part))
             break;
@@ -286,7 +288,7 @@ static int flush_once(struct output *output)
 int output_flush(struct output *output)
 {
     int more = 1;
-    while (more > 0 && !output->send.op.active && !list_empty(&output->queue))
+    while (more > 0 && !output->ending && !output->send.op.active && !list_empty(&output->queue))
         more = flush_once(output);
     return more < 0 ? more : 0;
 }

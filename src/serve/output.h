@@ -40,6 +40,8 @@ struct output {
     int64_t acknowledged; /* when last looked at (output_progress) */
     int64_t progress_ns;  /* when the peer last acknowledged something */
     struct send_op send;
+    uint8_t ending; /* enum reason: nothing behind what has left leaves, and the connection closes;
+                       or none */
     bool first_taken;    /* the first parcel is in use */
     struct parcel first; /* most outputs never need another */
     struct iovec vector[SEND_PARTS_MAX];

@@ -11,6 +11,7 @@
  * goes to those that are left. */
 #include "serve/pass.h"
 
+#include "reply/command.h"
 #include "serve/answer.h"
 #include "serve/post.h"
 #include "serve/recording.h"
@@ -217,6 +218,7 @@ void pass_abandon(struct worker *worker, enum reason reason)
     worker->finish_reason = reason;
     worker_each(worker, abandon_connection);
     each_post(worker, post_abandon);
+    command_room_kill(worker->commands);
 }
 
 static void drain_timeout(struct timer *timer, int64_t now_ns)
@@ -363,6 +365,8 @@ static void finish_further(struct worker *worker)
     bool let_go = recording_finished(worker);
     if (worker->abandoned || worker->recording_failed)
         let_go = let_go_of_held(worker);
+    if (let_go && !command_room_empty(worker->commands))
+        return; /* their end is waited for */
     worker->more |= worker->abandoned;
     if (!let_go)
         return;

@@ -139,18 +139,6 @@ struct reload {
     struct error error;
 };
 
-static int add_own(struct settings *draft, struct reload *reload, const struct origin *origin,
-                   const struct talk_address *entry)
-{
-    int status = GT_DONE;
-    if (entry)
-        return draft_add_own(draft, reload->talk, &entry->settings, &reload->error);
-    for (size_t i = 0; status == GT_DONE && i < origin->own.count; i++)
-        status = settings_set(draft, origin->own.entries[i].name, origin->own.entries[i].value,
-                              &reload->error);
-    return status;
-}
-
 /* What number it has among the listed. */
 static size_t number_of(gt_server *server, const struct origin *origin)
 {
@@ -166,15 +154,16 @@ static int renew(struct reload *reload, const struct listener *listener)
     struct settings draft;
     gt_server *server = reload->server;
     const struct origin *origin = listener->origin;
-    int status =
-        draft_compose(&draft, &origin->given, reload->talk, &server->lasting, &reload->error);
-    if (status != GT_DONE)
-        return status;
-    status = add_own(&draft, reload, origin,
-                     find_entry(reload->talk, origin, number_of(server, origin)));
-    struct settings *sealed = NULL;
-    if (status == GT_DONE)
-        sealed = draft_seal(&draft, listener->socket.type, listener->socket.name, &reload->error);
+    const struct talk_address *entry = find_entry(reload->talk, origin, number_of(server, origin));
+    struct draft_parts parts = {.given = &origin->given,
+                                .talk = reload->talk,
+                                .own = entry ? &entry->settings : &origin->own,
+                                .lasting = &server->lasting,
+                                .running = true};
+    if (draft_compose(&draft, &parts, &reload->error) != GT_DONE)
+        return reload->error.status;
+    struct settings *sealed =
+        draft_seal(&draft, listener->socket.type, listener->socket.name, &reload->error);
     settings_clear(&draft);
     if (!sealed)
         return reload->error.status;
@@ -195,7 +184,9 @@ static size_t count_listeners(const struct list *listeners)
 static int check_whole(struct reload *reload)
 {
     struct settings draft;
-    int status = draft_compose(&draft, &reload->server->given, reload->talk, NULL, &reload->error);
+    struct draft_parts parts = {
+        .given = &reload->server->given, .talk = reload->talk, .running = true};
+    int status = draft_compose(&draft, &parts, &reload->error);
     if (status == GT_DONE)
         settings_clear(&draft);
     return status;
@@ -229,14 +220,12 @@ static void note_own(const struct reload *reload)
     struct list *origins = &reload->server->origins;
     for (struct list *link = origins->next; link != origins; link = link->next) {
         struct origin *origin = list_item(link, struct origin, link);
-        struct given_settings own = {0};
+        struct talk_settings own = {0};
         const struct talk_address *entry = find_entry(reload->talk, origin, number);
         number += origin->listed;
-        if (!entry || given_note_talk(&own, &entry->settings, NULL) != GT_DONE) {
-            given_free(&own);
+        if (!entry || talk_settings_copy(&own, &entry->settings) < 0)
             continue;
-        }
-        given_free(&origin->own);
+        talk_settings_free(&origin->own);
         origin->own = own;
     }
 }

@@ -10,6 +10,7 @@
 
 /* More than it takes to let go of everything. */
 #define ABANDON_PASSES_MAX 1000
+#define ABANDON_WAIT_NS    10000000
 
 static bool asked_for_something(const gt_server *server)
 {
@@ -51,7 +52,7 @@ void server_abandon(gt_server *server)
         return;
     crew_give_order(server, ORDER_ABANDON);
     for (int passes = 0; !server_over(server) && passes < ABANDON_PASSES_MAX; passes++)
-        crew_pass(&server->crew.workers[0], 0);
+        crew_pass(&server->crew.workers[0], ABANDON_WAIT_NS); /* for what was killed to end */
     engine_timer_stop(atomic_load(&server->engine), &server->timeout);
 }
 

@@ -51,7 +51,8 @@ static int set_talk(gt_server *server, const char *path)
     if (status == GT_DONE)
         status = given_note(&given, "talk", path, &server->error);
     if (status == GT_DONE)
-        status = draft_compose(&draft, &given, talk, NULL, &server->error);
+        status = draft_compose(&draft, &(struct draft_parts){.given = &given, .talk = talk},
+                               &server->error);
     if (status != GT_DONE) {
         given_free(&given);
         talk_release(&talk);
@@ -69,11 +70,12 @@ static int set_talk(gt_server *server, const char *path)
 /* What would silence a talk file is refused, and the file goes on counting. */
 static int set(gt_server *server, const char *name, const char *value)
 {
+    int64_t before = server->settings.reply_source;
     int status = settings_set(&server->settings, name, value, &server->error);
     if (status == GT_DONE)
-        status = draft_check_heard(&server->settings, server->talk, name, &server->error);
-    if (status != GT_DONE && server->talk && server->talk->words.kind != TALK_OF_SETTINGS)
-        server->settings.reply_source = REPLY_FROM_TALK;
+        status = draft_check_heard(&server->settings, server->talk, before, name, &server->error);
+    if (status != GT_DONE)
+        server->settings.reply_source = before;
     return status;
 }
 

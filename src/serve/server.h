@@ -68,6 +68,8 @@ struct gt_server {
     bool abandoned;                  /* left at once */
     bool begun;                      /* a run has begun */
     bool one_shot;                   /* the goal is one message */
+    bool runs_commands;              /* --exec or --exec-connection, at some listener */
+    bool hands_over;                 /* --exec-connection */
     struct outcome *_Atomic outcome; /* of talks; NULL: there is no talk file */
     int64_t begun_ns;                /* when the run began, by its engine */
     int64_t begun_us;                /* and by the wall clock */

@@ -47,8 +47,16 @@ static const struct setting_row rows[] = {
      setting_read_greeting_file, 0, 0, 0},
     {{"close", 0, LISTENER, NULL, NULL, "with --keep: close a connection after its reply"},
      setting_read_flag, FIELD(close), 0, 0},
-    {{"exec", 'x', LATER, "COMMAND", NULL, "run COMMAND per message; its output is the reply"}, NULL, 0, 0, 0},
-    {{"exec-connection", 'e', LATER, "COMMAND", NULL, "run COMMAND per connection"}, NULL, 0, 0, 0},
+    {{"exec", 'x', LISTENER, "COMMAND", NULL, "reply with what COMMAND prints, given the message; run by sh"},
+     setting_read_exec, FIELD(exec), 0, 0},
+    {{"exec-connection", 'e', LISTENER, "COMMAND", NULL, "run COMMAND for each connection: the socket is its input and output"},
+     setting_read_command, FIELD(exec_connection), 0, 0},
+    {{"exec-timeout", 0, LISTENER, "DURATION", "30s", "how long a COMMAND may run; with --exec-connection: none"},
+     setting_read_duration, FIELD(exec_timeout_ns), MILLISECOND, LONGEST},
+    {{"exec-max", 0, SERVER, "N", "32", "commands at once; further ones wait"},
+     setting_read_count, FIELD(exec_max), 1, 1 << 16},
+    {{"max-reply", 0, LISTENER, "SIZE", "16MiB", "longest reply that a COMMAND may print"},
+     setting_read_size, FIELD(max_reply), 1, GIBIBYTE},
     {{"talk", 't', SERVER, "FILE", NULL, "replies, scripts and settings from a talk file"},
      setting_read_path, FIELD(talk_file), 0, 0},
     {{"strict", 0, SERVER, NULL, NULL, "a message that no rule matches fails the run: status 4"},
@@ -177,6 +185,7 @@ int settings_init(struct settings *settings, struct error *error)
     settings->show = SHOW_NONE;
     settings->idle_timeout_ns = DURATION_AUTO;
     settings->message_timeout_ns = DURATION_AUTO;
+    settings->exec_timeout_ns = DURATION_AUTO;
     return GT_DONE;
 }
 
@@ -221,6 +230,17 @@ static const struct setting_row *find_row(const char *name)
     return NULL;
 }
 
+/* Who has one of these talks with its peers itself. */
+static bool is_about_replies(const struct setting_row *row)
+{
+    static const char *const names[] = {"reply", "reply-file", "echo",          "silent",
+                                        "exec",  "greeting",   "greeting-file", NULL};
+    const char *const *name = names;
+    while (*name && strcmp(*name, row->shown.name) != 0)
+        name++;
+    return *name != NULL;
+}
+
 int settings_set(struct settings *settings, const char *name, const char *value,
                  struct error *error)
 {
@@ -235,5 +255,8 @@ int settings_set(struct settings *settings, const char *name, const char *value,
     if (row->shown.argument && !value)
         return error_set(error, GT_WRONG, "--%s: needs a value: --%s %s", name, name,
                          row->shown.argument);
-    return row->read(settings, row, value, error);
+    int status = row->read(settings, row, value, error);
+    if (status == GT_DONE && is_about_replies(row))
+        settings->reply_given = row->shown.name;
+    return status;
 }

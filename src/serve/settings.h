@@ -20,11 +20,14 @@
 
 #define SCRIPT_MEMORY_LEAST ((int64_t)1024 * 1024) /* a worker's scripts have at least so much */
 
+struct command_plan;
+
 enum reply_source {
     REPLY_FROM_TEXT,
     REPLY_FROM_FILE,
     REPLY_FROM_ECHO,
     REPLY_FROM_NOTHING,
+    REPLY_FROM_COMMAND,
     REPLY_FROM_TALK
 };
 
@@ -39,7 +42,13 @@ struct settings {
     int64_t reply_source; /* enum reply_source */
     char *reply;          /* as written, escapes not yet read */
     char *reply_file;
-    char *greeting; /* as written */
+    char *exec;
+    char *exec_connection;
+    const char *reply_given; /* the last setting about replies that was set; not owned */
+    int64_t exec_timeout_ns; /* DURATION_AUTO: as the table says, none for --exec-connection */
+    int64_t exec_max;        /* commands at once, of all workers */
+    int64_t max_reply;       /* bytes that a command may print */
+    char *greeting;          /* as written */
     char *greeting_file;
     bool greeting_exact_file; /* the greeting is the file's, not the text's */
     bool close;
@@ -91,6 +100,7 @@ struct settings {
     /* What sealing makes of it: replies and greeting have around them what the framing asks for. */
     struct framing framing;
     struct replier *replier;
+    struct command_plan *connection_plan; /* --exec-connection's; NULL: it is not set */
     struct bytes greeting_bytes;
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/escape.h"
 #include "base/units.h"
+#include "reply/command.h"
 #include "reply/talk.h"
 
 #include <assert.h>
@@ -17,7 +18,10 @@
 
 #define FILE_BYTES_MAX ((size_t)1 << 30)
 
-#define TEXT_COUNT 12
+/* --exec-timeout where it is not set: the table's. */
+#define MESSAGE_TIMEOUT_NS INT64_C(30000000000)
+
+#define TEXT_COUNT 14
 
 /* The strings that a set owns. */
 static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
@@ -34,6 +38,8 @@ static void list_texts(struct settings *settings, char **texts[TEXT_COUNT])
     texts[9] = &settings->record;
     texts[10] = &settings->talk_file;
     texts[11] = &settings->report;
+    texts[12] = &settings->exec;
+    texts[13] = &settings->exec_connection;
 }
 
 static int no_memory(struct error *error)
@@ -66,6 +72,7 @@ void settings_clear(struct settings *settings)
         *texts[i] = NULL;
     }
     replier_destroy(&settings->replier);
+    command_plan_release(&settings->connection_plan);
     bytes_free(&settings->greeting_bytes);
 }
 
@@ -140,6 +147,38 @@ static int seal_file(struct settings *settings, struct error *error)
     return status;
 }
 
+/* What is run for each connection may take as long as it likes, unless something else is said. */
+static int seal_connection(struct settings *settings, struct error *error)
+{
+    if (!settings->exec_connection)
+        return GT_DONE;
+    if (settings->talk)
+        return error_set(error, GT_WRONG,
+                         "--exec-connection: the command says everything; leave out --talk");
+    if (settings->reply_given)
+        return error_set(error, GT_WRONG,
+                         "--exec-connection: the command says everything; leave out --%s",
+                         settings->reply_given);
+    int64_t timeout_ns = settings->exec_timeout_ns;
+    settings->connection_plan = command_plan_create(
+        settings->exec_connection, timeout_ns == DURATION_AUTO ? DURATION_NONE : timeout_ns, 0);
+    return settings->connection_plan ? GT_DONE : no_memory(error);
+}
+
+static int seal_command(struct settings *settings, struct error *error)
+{
+    if (settings->exec_timeout_ns == DURATION_AUTO)
+        settings->exec_timeout_ns = MESSAGE_TIMEOUT_NS;
+    struct command_plan *plan =
+        command_plan_create(settings->exec, settings->exec_timeout_ns, (size_t)settings->max_reply);
+    if (plan)
+        settings->replier = replier_exec(plan);
+    if (settings->replier)
+        return GT_DONE;
+    command_plan_release(&plan);
+    return no_memory(error);
+}
+
 static int seal_replier(struct settings *settings, struct error *error)
 {
     switch ((enum reply_source)settings->reply_source) {
@@ -147,6 +186,8 @@ static int seal_replier(struct settings *settings, struct error *error)
         return seal_text(settings, error);
     case REPLY_FROM_FILE:
         return seal_file(settings, error);
+    case REPLY_FROM_COMMAND:
+        return seal_command(settings, error);
     case REPLY_FROM_ECHO:
         settings->replier = replier_echo();
         break;
@@ -186,10 +227,11 @@ struct settings *settings_seal(const struct settings *draft, enum framing_kind k
     *sealed = *draft;
     atomic_init(&sealed->references, 1);
     sealed->replier = NULL;
+    sealed->connection_plan = NULL;
     sealed->greeting_bytes = (struct bytes){0};
     if (own_texts(sealed, error) != GT_DONE || seal_limits(sealed, error) != GT_DONE ||
         seal_framing(sealed, kind, error) != GT_DONE || seal_replier(sealed, error) != GT_DONE ||
-        seal_greeting(sealed, error) != GT_DONE)
+        seal_greeting(sealed, error) != GT_DONE || seal_connection(sealed, error) != GT_DONE)
         settings_release(&sealed);
     return sealed;
 }

@@ -299,6 +299,28 @@ int setting_read_reply_file(struct settings *settings, const struct setting_row 
     return status;
 }
 
+/* What sh takes for one argument: MAX_ARG_STRLEN of Linux. */
+#define COMMAND_SIZE_MOST ((size_t)128 * 1024)
+
+int setting_read_command(struct settings *settings, const struct setting_row *row,
+                         const char *value, struct error *error)
+{
+    if (value[strspn(value, " \t\n")] == '\0')
+        return refuse(row, value, error, "not a command");
+    if (strlen(value) >= COMMAND_SIZE_MOST)
+        return refuse(row, value, error, "too long for a command; put it into a script");
+    return keep_text(text_at(settings, row), value, error);
+}
+
+int setting_read_exec(struct settings *settings, const struct setting_row *row, const char *value,
+                      struct error *error)
+{
+    int status = setting_read_command(settings, row, value, error);
+    if (status == GT_DONE)
+        settings->reply_source = REPLY_FROM_COMMAND;
+    return status;
+}
+
 int setting_read_greeting(struct settings *settings, const struct setting_row *row,
                           const char *value, struct error *error)
 {

@@ -36,6 +36,8 @@ setting_reader setting_read_duration;
 setting_reader setting_read_sync; /* a duration, always or never */
 setting_reader setting_read_reply;
 setting_reader setting_read_reply_file;
+setting_reader setting_read_command;
+setting_reader setting_read_exec; /* a command, and that it replies */
 setting_reader setting_read_greeting;
 setting_reader setting_read_greeting_file;
 setting_reader setting_read_frame;

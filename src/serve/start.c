@@ -8,6 +8,7 @@
 #include "guard/descriptors.h"
 #include "guard/ready.h"
 #include "record/journal.h"
+#include "reply/command.h"
 #include "serve/budget.h"
 #include "serve/engine_choice.h"
 #include "serve/host.h"
@@ -26,13 +27,47 @@ static const struct event_origin nobody = {.reason = REASON_NONE};
 
 /* ---- what is asked for ---- */
 
+/* Whether commands are run at this one. */
+static bool runs_commands(const struct listener *listener)
+{
+    return listener->settings->connection_plan ||
+           listener->settings->reply_source == REPLY_FROM_COMMAND;
+}
+
+/* Whether its connections can be handed to commands. */
+static int check_handing(gt_server *server, const struct listener *listener)
+{
+    const char *why = NULL;
+    if (listener->post)
+        return error_set(&server->error, GT_WRONG,
+                         "--exec-connection: %s has datagrams, and no connections; --exec runs a "
+                         "command for each",
+                         listener->socket.name);
+    if (server->settings.log)
+        why = "log";
+    if (server->settings.record)
+        why = "record";
+    if (!why)
+        return GT_DONE;
+    return error_set(&server->error, GT_WRONG,
+                     "--exec-connection: what the command and its peer say is not seen, and cannot "
+                     "be recorded; leave out --%s",
+                     why);
+}
+
 /* Whether a run may begin. */
 static int check_start(gt_server *server)
 {
     bool connects = false;
     struct list *listeners = &server->listeners;
-    for (struct list *link = listeners->next; link != listeners; link = link->next)
-        connects |= !list_item(link, struct listener, link)->post;
+    for (struct list *link = listeners->next; link != listeners; link = link->next) {
+        const struct listener *listener = list_item(link, struct listener, link);
+        connects |= !listener->post;
+        server->runs_commands |= runs_commands(listener);
+        server->hands_over |= listener->settings->connection_plan != NULL;
+        if (listener->settings->connection_plan && check_handing(server, listener) != GT_DONE)
+            return server->error.status;
+    }
     if (server->begun)
         return error_set(&server->error, GT_WRONG, "a server runs once");
     if (list_empty(listeners))
@@ -60,7 +95,7 @@ static bool converses(gt_server *server)
 static void take_goal(gt_server *server)
 {
     const struct settings *settings = &server->settings;
-    bool by_conversation = converses(server) && settings->connections == 0;
+    bool by_conversation = (server->hands_over || converses(server)) && settings->connections == 0;
     server->goal.messages = by_conversation ? 0 : settings->count;
     server->goal.connections = by_conversation ? settings->count : settings->connections;
     server->one_shot = settings->count == 1 && settings->connections == 0;
@@ -94,13 +129,22 @@ static unsigned count_listeners(const gt_server *server)
     return count;
 }
 
+/* Of commands: while one begins it needs more than while it runs. */
+static int64_t descriptors_of_commands(const gt_server *server, unsigned workers)
+{
+    if (!server->runs_commands)
+        return 0;
+    return server->settings.exec_max * COMMAND_DESCRIPTORS + workers * COMMAND_STARTING;
+}
+
 /* What the limit of open files leaves for connections; at least one. */
 static int64_t descriptors_left(const gt_server *server, unsigned workers)
 {
     bool keeps = server->settings.record != NULL;
     int64_t kept_each =
         DESCRIPTORS_KEPT + count_listeners(server) + (keeps ? JOURNAL_DESCRIPTORS_EACH : 0);
-    int64_t left = descriptors_raise() - kept_each * workers - (keeps ? JOURNAL_DESCRIPTORS : 0);
+    int64_t left = descriptors_raise() - kept_each * workers - (keeps ? JOURNAL_DESCRIPTORS : 0) -
+                   descriptors_of_commands(server, workers);
     return left > 1 ? left : 1;
 }
 
@@ -180,7 +224,7 @@ static int open_crew(gt_server *server, struct engine *engine, bool simulated,
     if (status == GT_DONE)
         status = crew_open(server, workers, engine);
     if (status == GT_DONE)
-        host_open(server);
+        status = host_open(server);
     if (status == GT_DONE)
         status = host_prepare_all(server);
     if (status == GT_DONE)

@@ -104,12 +104,22 @@ void worker_hold(struct worker *worker, struct gt_turn *turn)
         worker_move_turn(worker, turn, TURN_RECORDED);
 }
 
+static void tell_keeper(struct gt_turn *turn, enum turn_event event)
+{
+    if (event == TURN_RECORDED)
+        turn->keeper->recorded(turn);
+    if (event == TURN_ORPHANED)
+        turn->keeper->orphaned(turn);
+}
+
 void worker_move_turn(struct worker *worker, struct gt_turn *turn, enum turn_event event)
 {
     if (event == TURN_ORPHANED)
         turn->connection = turn->exchange = NULL;
     if (turn_move(turn, event) == TURN_FREE)
         pool_give(&worker->turns, turn);
+    else if (turn->keeper)
+        tell_keeper(turn, event);
 }
 
 void worker_discard_turn(struct worker *worker, struct gt_turn *turn)

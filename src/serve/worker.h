@@ -30,6 +30,7 @@
 
 #include <errno.h>
 
+struct command_room;
 struct exchange;
 struct gt_server;
 struct post;
@@ -90,6 +91,7 @@ struct worker {
     struct pool connections, outputs, turns, parcels, stagings, exchanges, talkers, affected;
     struct gt_turn *at_hand; /* a turn for the next message: most are done with it at once */
     struct mailbox mailbox;
+    struct command_room *commands; /* owned; NULL: none are run */
     struct timer drain_timer;
     unsigned obeyed; /* the crew's last order that it has followed */
     unsigned reloads_seen;

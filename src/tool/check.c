@@ -35,7 +35,7 @@ const struct help help_check = {
     .at = row_at,
     .ending = "\n"
               "Exit status: 0 it is right, which one line on standard output says; 2 it is\n"
-              "wrong, or cannot be read.\n"
+              "wrong, or cannot be read; 1 something else failed.\n"
               "\n"
               "Example:\n"
               "  goodtalk check mail.lua && kill -HUP \"$server\"\n"

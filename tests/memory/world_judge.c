@@ -92,7 +92,7 @@ static void judge_left_behind(struct world *world)
     const struct worker *worker = &world->server->crew.workers[0];
     size_t turns = worker->turns.taken - (worker->at_hand != NULL);
     size_t others = worker->connections.taken + worker->outputs.taken + worker->parcels.taken +
-                    worker->stagings.taken + worker->exchanges.taken;
+                    worker->stagings.taken + worker->exchanges.taken + worker->affected.taken;
     if (turns + others + worker->memory_bytes || sim_open_count(world->engine) != 1)
         world_break(world, "%zu turns, %zu others, %zu bytes, %u descriptors are left", turns,
                     others, worker->memory_bytes, sim_open_count(world->engine) - 1);

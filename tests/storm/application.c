@@ -145,4 +145,6 @@ void application_install(struct scenario *scenario, gt_server *server)
     gt_on_connection(server, opened, closed, scenario);
     if (scenario->plan.application)
         gt_on_message(server, heard, scenario);
+    if (scenario->plan.effects)
+        effects_install(server);
 }

@@ -76,7 +76,7 @@ static const char *check_queue(const struct output *output, struct check_sum *su
             wrong = check_parcel(output, parcel_of(part), sum);
             continue;
         }
-        sum->memory += sizeof *part->turn + part->owned.capacity;
+        sum->memory += sizeof *part->turn + part->owned.capacity + part->turn->kept_bytes;
         wrong = check_turn(part->turn, output->worker, sum);
         if (part->turn->connection != output->connection)
             return "a turn is in the queue of somebody else";

@@ -174,6 +174,7 @@ void choose_listeners(const struct dice *dice)
         dice_in_some(dice, 55) ? 1 : (unsigned)dice_between(dice, 2, LISTENERS_MOST);
     plan->chunks = dice_in_some(dice, 6);
     plan->application = dice_in_some(dice, 25);
+    plan->effects = plan->application && dice_in_some(dice, 50);
     if (plan->application && dice_in_some(dice, 60))
         plan->later_ns = dice_between(dice, 1, dice_in_some(dice, 20) ? 3000 : 30) * MS;
     for (unsigned i = 0; i < plan->listener_count; i++) {

@@ -192,6 +192,12 @@ static void check_received(struct scenario_client *client)
     check_begun(client);
 }
 
+/* Whether the reply leaves in packets of its own choice. */
+static bool in_steps(const struct scenario_message *message)
+{
+    return message->effects.drip > 0 || message->effects.pieces > 0;
+}
+
 /* A packet must be one reply, or the greeting: it ends where one does, and none ends before. */
 static void check_packet(struct scenario_client *client, size_t size)
 {
@@ -200,7 +206,7 @@ static void check_packet(struct scenario_client *client, size_t size)
     bool more = end - size < client->listener->greeting.size && !whole;
     for (unsigned i = 0; i < client->valid_count; i++) {
         size_t border = client->messages[i].reply_end;
-        whole |= border == end;
+        whole |= border == end || (border > end && in_steps(&client->messages[i]));
         more |= border > end - size && border < end;
     }
     if (more || !whole)

@@ -11,7 +11,7 @@ static void judge_left_behind(struct run *run)
     if (open != 1)
         scenario_break(&run->scenario, "%u descriptors are left open", open - 1);
     size_t turns = worker->turns.taken - (worker->at_hand != NULL);
-    size_t parcels = worker->parcels.taken + worker->stagings.taken;
+    size_t parcels = worker->parcels.taken + worker->stagings.taken + worker->affected.taken;
     if (worker->connections.taken || turns || worker->outputs.taken || parcels)
         scenario_break(&run->scenario, "%zu connections, %zu turns, %zu outputs, %zu parcels left",
                        worker->connections.taken, turns, worker->outputs.taken, parcels);

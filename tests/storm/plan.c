@@ -203,6 +203,15 @@ static void plan_datagram(struct scenario_client *client, struct scenario_messag
     message->owed = flawless && is_owed(client, message);
 }
 
+/* What is behind a reply that hangs never comes. */
+static void note_hanging(struct scenario_client *client, const struct scenario_message *message)
+{
+    if (!message->effects.hang || client->hangs)
+        return;
+    client->hangs = true;
+    client->hangs_at = client->stream.size;
+}
+
 static void plan_message(struct scenario_client *client, unsigned number)
 {
     struct scenario_message *message = &client->messages[number];
@@ -211,16 +220,20 @@ static void plan_message(struct scenario_client *client, unsigned number)
     bool flawless = message->flaw == FLAWLESS;
     message->raw_size = client->stream.size - message->start;
     message->answer = (uint8_t)some_answer(client);
+    effects_choose(client, message);
     if (is_correspondent(client)) {
         plan_datagram(client, message, flawless);
         return;
     }
+    bool affected = effects_any(&message->effects);
     message->closes =
-        client->listener->reply == REPLIES_BY_APPLICATION && chance(client->scenario, 0.03);
+        effects_close(message) || (client->listener->reply == REPLIES_BY_APPLICATION && !affected &&
+                                   chance(client->scenario, 0.03));
     bool counts = client->valid_count == number && flawless && !is_closed_before(client, number);
     if (counts) {
         client->valid_count++;
         reply_expect(client, message, &client->expected);
+        note_hanging(client, message);
     }
     message->reply_end = client->expected.size;
 }
@@ -230,7 +243,8 @@ static void plan_byte(struct scenario_client *client, unsigned number)
 {
     char letter = (char)('A' + client->number % 26);
     struct scenario_message *message = &client->messages[number];
-    *message = (struct scenario_message){.start = number, .body_size = 1, .raw_size = 1};
+    *message = (struct scenario_message){
+        .start = number, .body_size = 1, .raw_size = 1, .effects = EFFECTS_NONE};
     speech_append(&client->stream, slice_of(&letter, 1));
     client->valid_count++;
     reply_expect(client, message, &client->expected);
@@ -333,6 +347,8 @@ void scenario_plan_client(struct scenario *scenario, struct scenario_client *cli
             plan_byte(client, i);
         else
             plan_message(client, i);
+        if (!effects_have_room(client))
+            client->message_count = i + 1;
     }
     client->reset_at = some_reset(client);
 }

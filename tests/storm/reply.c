@@ -22,8 +22,12 @@ void reply_expect(const struct scenario_client *client, const struct scenario_me
 {
     const struct scenario_listener *listener = client->listener;
     struct slice words = reply_words(client, message);
+    size_t before = to->size;
+    if (client->hangs)
+        return;
     if (listener->reply == REPLIES_TEXT)
         speech_append(to, bytes_slice(&listener->reply_text));
     else if (listener->reply != REPLIES_SILENT && message->answer != ANSWERS_NOTHING)
         speech_reply(&listener->speech, SPEECH_PLAIN, words, to);
+    effects_apply(client, message, to, before);
 }

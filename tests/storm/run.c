@@ -167,6 +167,8 @@ static void count_in(struct run *run, struct tally *tally)
     events[TALLY_CROWDS] += plan->crowd;
     events[TALLY_APPLICATIONS] += plan->application;
     events[TALLY_LATER] += plan->later_ns > 0;
+    events[TALLY_EFFECTS] +=
+        counters_value(&run->server->crew.workers[0].counted, COUNTER_REPLIES_AFFECTED) > 0;
     events[TALLY_RATED] += plan->limits.message_every_ns > 0;
     events[TALLY_WALL_SET] += plan->jumps;
     events[TALLY_STOOD_STILL] += sim_lost(run->engine) > 0;

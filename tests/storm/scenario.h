@@ -22,6 +22,7 @@
 
 #include "base/bytes.h"
 #include "engine/sim.h"
+#include "reply/effects.h"
 #include "speech.h"
 
 #include <goodtalk.h>
@@ -83,6 +84,7 @@ struct scenario_plan {
     enum scenario_show show;
     bool prompt;      /* what is taken is shown at once */
     bool application; /* replies to all messages */
+    bool effects;     /* and something happens to the replies */
     int64_t later_ns; /* it may take so long */
     bool crowd;       /* many clients, and most of them hostile */
     bool jumps;       /* the wall clock is set now and then */
@@ -129,19 +131,20 @@ enum scenario_answer { ANSWERS_ECHO, ANSWERS_TEXT, ANSWERS_NOTHING };
 enum scenario_flaw { FLAWLESS, TOO_LONG, MALFORMED, UNFINISHED };
 
 struct scenario_message {
-    size_t start;     /* in the client's stream */
-    size_t body_at;   /* from there */
-    size_t body_size; /* bytes */
-    size_t raw_size;  /* with all that is around it */
-    size_t reply_end; /* in what the client is to receive */
-    uint8_t answer;   /* enum scenario_answer */
-    uint8_t flaw;     /* enum scenario_flaw */
-    bool valid;       /* a datagram that the server may take */
-    bool owed;        /* a datagram whose reply may leave */
-    bool closes;      /* the application closes the connection after it */
-    uint8_t local;    /* a datagram: which address of ours it is sent to */
-    uint8_t shown;    /* a datagram: how often */
-    uint8_t replied;  /* a datagram: how often */
+    size_t start;           /* in the client's stream */
+    size_t body_at;         /* from there */
+    size_t body_size;       /* bytes */
+    size_t raw_size;        /* with all that is around it */
+    size_t reply_end;       /* in what the client is to receive */
+    uint8_t answer;         /* enum scenario_answer */
+    uint8_t flaw;           /* enum scenario_flaw */
+    bool valid;             /* a datagram that the server may take */
+    bool owed;              /* a datagram whose reply may leave */
+    bool closes;            /* the application closes the connection after it, or the reply does */
+    struct effects effects; /* what happens to the reply */
+    uint8_t local;          /* a datagram: which address of ours it is sent to */
+    uint8_t shown;          /* a datagram: how often */
+    uint8_t replied;        /* a datagram: how often */
 };
 
 struct scenario_client {
@@ -160,6 +163,8 @@ struct scenario_client {
     enum scenario_ending ending;
     enum scenario_reading reading;
     enum scenario_malice malice;
+    bool hangs;       /* a reply to it does: what is behind it never comes */
+    size_t hangs_at;  /* in its stream, behind that message */
     bool polite;      /* sends a message when the one before was replied to */
     bool pauses;      /* talk: each message is ended by a pause */
     size_t reset_at;  /* bytes sent */
@@ -305,6 +310,24 @@ void reply_expect(const struct scenario_client *client, const struct scenario_me
 /* What the application says, its framing aside; valid until the next call. */
 struct slice reply_words(const struct scenario_client *client,
                          const struct scenario_message *message);
+
+/* ---- effects.c: what happens to replies on their way ---- */
+
+/* What happens to this one. */
+void effects_choose(const struct scenario_client *client, struct scenario_message *message);
+
+/* Whether the connection closes, or is reset, with it. */
+bool effects_close(const struct scenario_message *message);
+
+/* Whether there may be more messages, behind a reply that hangs. */
+bool effects_have_room(const struct scenario_client *client);
+
+/* The reply stands at the end of expected, from before on: leave what arrives of it. */
+void effects_apply(const struct scenario_client *client, const struct scenario_message *message,
+                   struct bytes *expected, size_t before);
+
+/* Reply as chosen, in the application's place. */
+void effects_install(gt_server *server);
 
 /* ---- shown.c: what is shown ---- */
 

@@ -10,6 +10,7 @@
     EVENT(CROWDS, "crowds")                                                                        \
     EVENT(APPLICATIONS, "replies by the application")                                              \
     EVENT(LATER, "replies that come later")                                                        \
+    EVENT(EFFECTS, "replies with effects")                                                         \
     EVENT(RATED, "a rate for each source")                                                         \
     EVENT(WALL_SET, "the wall clock set")                                                          \
     EVENT(STOOD_STILL, "stalls and leaps")                                                         \

@@ -10,9 +10,9 @@ BUILT = """keep count connections reply reply-file echo silent greeting greeting
     max-connections max-memory max-per-source max-rate
     max-waiting send-buffer receive-buffer backlog socket-mode socket-owner
     udp-amplification ready workers engine spin talk strict report seed match-bytes
-    max-script-steps max-script-memory max-script-allocation trust verbose quiet log-format help version""".split()
-LATER = """exec exec-connection
-    tls-cert tls-key tls-ca tls-alpn proxy allow deny user chroot
+    max-script-steps max-script-memory max-script-allocation trust exec
+    exec-connection exec-timeout exec-max max-reply verbose quiet log-format help version""".split()
+LATER = """tls-cert tls-key tls-ca tls-alpn proxy allow deny user chroot
     sandbox""".split()
 
 WRONG = [
@@ -41,6 +41,12 @@ WRONG = [
     (["--report", ""], "--report", "name of a file"),
     (["--talk", ""], "--talk", "name of a file"),
     (["--talk", "/no/such/file.lua"], "/no/such/file.lua", "ENOENT"),
+    (["-x", ""], "--exec ''", "not a command"),
+    (["-x", " \t"], "--exec", "not a command"),
+    (["-e", ""], "--exec-connection ''", "not a command"),
+    (["--exec-timeout", "0"], "--exec-timeout", "at least"),
+    (["--exec-max", "0"], "not a count", "from 1"),
+    (["--max-reply", "none"], "not a size", "for example"),
     (["--max-per-source", "few"], "not a", "from 0"),
     (["--max-waiting", "0"], "not a count", "from 1"),
     (["--send-buffer", "1KiB"], "too small", "at least 4 KiB"),

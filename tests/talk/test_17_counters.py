@@ -14,12 +14,13 @@ from test_06_slow_stdout import F_SETPIPE_SZ, PAGE
 
 COUNTERS = ["connections", "connections-open", "datagrams", "datagrams-refused",
             "datagrams-over-rate", "messages", "replies", "replies-dropped",
-            "replies-affected", "bytes-received", "bytes-sent"]
+            "replies-affected", "conversations", "conversations-failed",
+            "bytes-received", "bytes-sent"]
 REASONS = ["peer-closed", "replied", "finished", "drained", "gave-way", "per-source", "reset",
-           "reset-sent", "undelivered", "too-long", "malformed", "unframed", "unfinished", "idle-timeout", "message-timeout",
-           "write-timeout", "drain-timeout", "memory", "no-memory", "unrecorded", "abandoned",
-           "socket-error"]
-OF_TALKS = ["conversations", "expects-failed", "scripts-failed", "unmatched"]
+           "talked", "unmet", "script-failed", "reset-sent", "undelivered", "too-long", "malformed",
+           "unframed", "unfinished", "idle-timeout", "message-timeout", "write-timeout",
+           "drain-timeout", "memory", "no-memory", "unrecorded", "abandoned", "socket-error"]
+OF_TALKS = ["expects-failed", "scripts-failed", "unmatched"]
 EVERYTHING = {*COUNTERS, *OF_TALKS} | {f"ended-{reason}" for reason in REASONS}
 TOLD = b'"event":"counters"'
 

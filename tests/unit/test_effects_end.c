@@ -287,6 +287,24 @@ static void a_one_shot_that_hangs_is_done_when_its_peer_gives_up(void **state)
     }
 }
 
+/* Nor does it matter whether what was sent before it hung has arrived. */
+static void a_one_shot_that_hangs_misses_nothing(void **state)
+{
+    (void)state;
+    struct sim_server world;
+    prepare(&world);
+    sim_faults(world.engine)->window_to_client = 4;
+    sim_server_begin(&world, one_shot);
+    struct sim_client *client = sim_connect(world.engine, world.listener);
+    sim_client_says(client, "truncate=6 hang:abcdefgh\n");
+    sim_server_run(&world, SEC);
+    gt_stop(world.server);
+    sim_server_run(&world, SEC);
+    assert_false(server_over(world.server));
+    sim_client_reset(client);
+    finish_with(&world, GT_DONE);
+}
+
 /* The control: a reply that was only late is missed. */
 static void a_one_shot_whose_peer_does_not_wait_for_a_delayed_reply_fails(void **state)
 {
@@ -333,6 +351,7 @@ int main(void)
         cmocka_unit_test(reaching_the_goal_hurries_nothing),
         cmocka_unit_test(a_one_shot_is_done_when_what_was_asked_for_has_happened),
         cmocka_unit_test(a_one_shot_that_hangs_is_done_when_its_peer_gives_up),
+        cmocka_unit_test(a_one_shot_that_hangs_misses_nothing),
         cmocka_unit_test(a_one_shot_whose_peer_does_not_wait_for_a_delayed_reply_fails),
         cmocka_unit_test(a_one_shot_whose_peer_goes_before_a_delayed_end_is_done),
     };

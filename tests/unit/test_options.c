@@ -165,7 +165,7 @@ static void what_is_not_built_is_refused(void **state)
     (void)state;
     expect_wrong("--chroot x", "--chroot: not built yet in this version");
     expect_wrong("--chroot", "--chroot: not built yet in this version");
-    expect_wrong("-x cat", "--exec: not built yet in this version");
+    expect_wrong("--user x", "--user: not built yet in this version");
     expect_wrong("--tls-ce x", "--tls-cert: not built yet in this version");
     expect_wrong("--proxy", "--proxy: not built yet in this version");
 }

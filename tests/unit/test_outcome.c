@@ -159,8 +159,18 @@ static void a_message_without_a_rule_matters_to_the_strict(void **state)
     assert_summary(*state, "2 messages that no rule matches");
 }
 
+static void conversations_without_expectations_are_not_worth_a_line(void **state)
+{
+    outcome_end(*state, outcome_begin(*state), OUTCOME_AS_EXPECTED, 5);
+    outcome_begin(*state);
+    assert_summary(*state, "");
+    outcome_expecting(*state);
+    assert_summary(*state, "2 conversations, 1 as expected, 1 cut short");
+}
+
 static void conversations_that_are_cut_short_are_nobodys_fault(void **state)
 {
+    outcome_expecting(*state);
     for (int i = 0; i < 3; i++)
         outcome_begin(*state);
     outcome_end(*state, 2, OUTCOME_AS_EXPECTED, 5);
@@ -386,6 +396,7 @@ int main(void)
         TEST(what_came_instead_of_a_message_is_said),
         TEST(a_script_fails_with_its_traceback_on_one_line),
         TEST(a_message_without_a_rule_matters_to_the_strict),
+        TEST(conversations_without_expectations_are_not_worth_a_line),
         TEST(conversations_that_are_cut_short_are_nobodys_fault),
         TEST(a_required_rule_matches_often_enough_or_is_missing),
         TEST(workers_share_a_rule),

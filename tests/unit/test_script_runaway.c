@@ -1,8 +1,8 @@
 /* Scripts that would not end, or take all memory: each is stopped by its bound, catches nothing,
  * and leaves a state that others go on with.
  *
- * With a word as its argument only the runaway of that name is run, and what it came to is told:
- * for the tests that switch a protection off. */
+ * With a word as its argument only the runaway, or the test, of that name is run: for the tests
+ * that switch a protection off. */
 #include "script_side.h"
 
 #include <setjmp.h>
@@ -298,17 +298,22 @@ static void deep_recursion_in_c_is_an_error(void **state)
 
 /* ---- one alone ---- */
 
-static int run_alone(const char *name)
+static const struct runaway *runaway_named(const char *name)
+{
+    for (size_t i = 0; i < LENGTH(runaways); i++)
+        if (strcmp(runaways[i].name, name) == 0)
+            return &runaways[i];
+    return NULL;
+}
+
+static int run_alone(const struct runaway *runaway)
 {
     struct script *script = side_script(false);
     prepare(script);
-    for (size_t i = 0; i < LENGTH(runaways); i++)
-        if (strcmp(runaways[i].name, name) == 0) {
-            const char *trouble = trouble_of(script, runaways[i].source, runaways[i].words);
-            printf("%s\n", trouble ? trouble : "stopped");
-            return trouble != NULL;
-        }
-    return 2;
+    const char *trouble = trouble_of(script, runaway->source, runaway->words);
+    printf("%s\n", trouble ? trouble : "stopped");
+    script_destroy(&script);
+    return trouble != NULL;
 }
 
 int main(int count, char **words)
@@ -320,7 +325,9 @@ int main(int count, char **words)
         cmocka_unit_test(coroutines_that_close_each_other_do_not_use_up_the_stack),
         cmocka_unit_test(deep_recursion_in_c_is_an_error),
     };
-    if (count > 1)
-        return run_alone(words[1]);
+    const struct runaway *alone = count > 1 ? runaway_named(words[1]) : NULL;
+    if (alone)
+        return run_alone(alone);
+    cmocka_set_test_filter(count > 1 ? words[1] : "*");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

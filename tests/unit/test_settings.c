@@ -93,7 +93,8 @@ static void test_letters_and_scopes(void **state)
         {"log", 0, GT_SCOPE_SERVER},
         {"spin", 0, GT_SCOPE_SERVER},
         {"verbose", 'v', GT_SCOPE_PROGRAM},
-        {"exec", 'x', GT_SCOPE_LATER},
+        {"exec", 'x', GT_SCOPE_LISTENER},
+        {"user", 0, GT_SCOPE_LATER},
         {"chroot", 0, GT_SCOPE_LATER},
         {"version", 'V', GT_SCOPE_PROGRAM},
     };
