@@ -27,6 +27,20 @@ class Plant:
 
 PLANTS = [
     Plant(
+        "a filter takes a letter that may be there not at all for one that must",
+        "src/reply/pattern_filter.c",
+        "text.data[0] == '?' || text.data[0] == '*'",
+        "text.data[0] == '*'",
+        "fuzz_rules",
+    ),
+    Plant(
+        "a group's number is read past the pattern's groups",
+        "src/reply/template.c",
+        "if (!pattern || number > groups)",
+        "if (!pattern)",
+        "fuzz_template",
+    ),
+    Plant(
         "a byte is read past the end of the input",
         "src/codec/counted.c",
         "input.size - around < count.body",

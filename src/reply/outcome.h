@@ -79,8 +79,9 @@ uint64_t outcome_rule_match(struct outcome_rule *rule);
 /* It did not match after all. */
 void outcome_rule_take_back(struct outcome_rule *rule);
 
-/* A message came that no rule matches: told; a failure where the file in use is strict. */
-void outcome_unmatched(struct outcome *outcome, const struct message *message);
+/* A message came that no rule matches: counted, and a failure where the file in use is strict.
+ * told: whether to tell it, too. */
+void outcome_unmatched(struct outcome *outcome, const struct message *message, bool told);
 
 /* ---- conversations ---- */
 

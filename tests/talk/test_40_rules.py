@@ -57,7 +57,7 @@ def test_functions_reply(serve):
             end },
           { "^quiet$", function () end },
           function (message)
-            return message.text:find "^%u+$" and message.text:lower() or false
+            return message.text:find "^%u+$" ~= nil and message.text:lower()  -- false: the next rule
           end,
           { "", "something else" },
         }""")
