@@ -262,8 +262,11 @@ void pass_drain(struct worker *worker)
 
 static void hurry(struct connection *connection)
 {
+    struct worker *worker = worker_of(connection);
     if (connection->output)
-        worker_mark_dirty(worker_of(connection), connection->output);
+        worker_mark_dirty(worker, connection->output);
+    if (connection->talks)
+        engine_timer_set(worker->engine, &connection->timer, worker->engine->now_ns);
 }
 
 /* It is between two passes: what goes on for it does so in the next. */
