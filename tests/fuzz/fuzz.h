@@ -7,18 +7,12 @@
 
 #include "base/error.h"
 #include "base/escape.h"
-#include "reply/mathematics.h"
+#include "logarithms.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* libFuzzer takes logarithms, and finds the names of ours, which are to be loaded first. */
-__attribute__((constructor)) static void load_mathematics(void)
-{
-    mathematics_load(NULL);
-}
 
 #define require(condition) require_that(condition, #condition, __FILE__, __LINE__)
 
