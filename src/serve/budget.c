@@ -8,6 +8,7 @@
 
 #include "base/units.h"
 #include "guard/memory.h"
+#include "serve/handover.h"
 #include "serve/server.h"
 #include "serve/sources.h"
 #include "serve/talker.h"
@@ -24,12 +25,14 @@
 
 /* ---- counting ---- */
 
-/* Where there is a talk file, each may hold a conversation. */
+/* Where there is a talk file, each may hold a conversation; where a command is named, be handed to
+ * it. */
 static int64_t place_bytes(const gt_server *server)
 {
     const struct engine *engine = atomic_load(&server->engine);
     size_t talker = server->settings.talk ? sizeof(struct talker) : 0;
-    return (int64_t)(sizeof(struct connection) + sizeof(struct output) + talker +
+    size_t handover = server->hands_over ? sizeof(struct handover) : 0;
+    return (int64_t)(sizeof(struct connection) + sizeof(struct output) + talker + handover +
                      engine->slot_bytes);
 }
 

@@ -37,11 +37,12 @@ def heard(data):
 
 
 def processes(word):
-    """Who runs with this word among its arguments, or is dead and not reaped."""
+    """Who runs with this word among its arguments, servers apart."""
     found = []
     for directory in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            if word.encode() in (directory / "cmdline").read_bytes().split(b"\0"):
+            arguments = (directory / "cmdline").read_bytes().split(b"\0")
+            if word.encode() in arguments and b"goodtalk" not in os.path.basename(arguments[0]):
                 found.append(int(directory.name))
         except OSError:  # it has just ended
             continue

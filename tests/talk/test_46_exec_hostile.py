@@ -6,7 +6,7 @@ import socket
 
 import pytest
 from goodtalk_exec import NAMES, UCSPI, WITNESS, Witnessed, heard, none_left, zombies
-from goodtalk_talk import Client, received, say
+from goodtalk_talk import Client, say
 
 SIGNS = [b"'", b'"', b"`", b"$(touch pwned)", b"`touch pwned`", b"; touch pwned;", b"\n touch pwned\n", b"\0", b"\\",
          b"| touch pwned", b"& touch pwned &", b"${IFS}", b"%s%n", b"\x1b[2J", b"\xff\xfe", b"=", b"PATH=.", b"-n",
