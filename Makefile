@@ -10,7 +10,7 @@ PREFIX ?= /usr/local
 ARGS   ?=
 PYTHON ?= /usr/bin/python3
 
-TESTS := test test-all asan coverage-fuzz soak soak-disk soak-fuzz soak-memory soak-siege soak-storm soak-torture storm tidy
+TESTS := test test-all asan coverage-fuzz soak soak-disk soak-fuzz soak-memory soak-script soak-siege soak-storm soak-torture storm tidy
 
 .PHONY: all build run $(TESTS) bench format install clean
 

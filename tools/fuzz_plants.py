@@ -27,6 +27,20 @@ class Plant:
 
 PLANTS = [
     Plant(
+        "a filter takes a letter that may be there not at all for one that must",
+        "src/reply/pattern_filter.c",
+        "text.data[0] == '?' || text.data[0] == '*'",
+        "text.data[0] == '*'",
+        "fuzz_rules",
+    ),
+    Plant(
+        "a group's number is read past the pattern's groups",
+        "src/reply/template.c",
+        "if (!pattern || number > groups)",
+        "if (!pattern)",
+        "fuzz_template",
+    ),
+    Plant(
         "a byte is read past the end of the input",
         "src/codec/counted.c",
         "input.size - around < count.body",
@@ -91,6 +105,20 @@ PLANTS = [
         "        bytes_consume(&connection->input, used);\n",
         "        if (used < connection->input.size)\n            bytes_consume(&connection->input, used);\n",
         "fuzz_server",
+    ),
+    Plant(
+        "a set of a Lua pattern leaves out where a range begins",
+        "src/reply/lua_pattern.c",
+        "if (each[0] <= byte && byte <= each[2])",
+        "if (each[0] < byte && byte <= each[2])",
+        "fuzz_lua_pattern",
+    ),
+    Plant(
+        "a script's instructions are not counted",
+        "src/reply/script_bounds.c",
+        "script_charge(lua, counted + slowness(script, counted));",
+        "(void)counted, (void)slowness;",
+        "fuzz_script",
     ),
     Plant(
         "a close frees the message that the application is reading",

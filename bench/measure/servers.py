@@ -167,6 +167,14 @@ def once(*words):
                   one_shot=True)
 
 
+def talk(name):
+    """goodtalk with a talk file of bench/talks; its message is of 32 bytes, its reply of 20."""
+    return goodtalk("-t", str(HERE / "talks" / f"{name}.lua"), **TALK)
+
+
+# A line of 32 bytes, of which a word is in the reply.
+TALK = dict(message="talk to you, please, at 12:30:4")
+
 # An inline command, and a key that is not there: lines of 32 bytes, with the shortest replies these have.
 REDIS = dict(says_where=False, message="PING" + " " * 27, reply_bytes=len("+PONG\r\n"))
 DURABLE_REDIS = dict(says_where=False, message="SET key " + "v" * 247, reply_bytes=len("+OK\r\n"))
@@ -186,6 +194,8 @@ SERVERS = {
     "goodtalk -d --sync 100ms": goodtalk("-d", "journal", "--sync", "100ms"),
     "goodtalk -d --sync never": goodtalk("-d", "journal", "--sync", "never"),
     "goodtalk --log": goodtalk("--log", "log"),
+    "goodtalk, 20 rules": talk("rules"),
+    "goodtalk, a function": talk("function"),
     "floor durable": Server(lambda setting: setting.ours("floor-durable")),
     "floor epoll": Server(lambda setting: setting.ours("floor-epoll")),
     "floor io_uring": Server(floor_uring),
@@ -196,6 +206,7 @@ SERVERS = {
     "libevent": Server(lambda setting: setting.ours("peer-libevent")),
     "asyncio": Server(lambda setting: ["/usr/bin/python3", str(HERE / "peer" / "asyncio_server.py"), *setting.closing]),
     "node": Server(lambda setting: ["node", str(HERE / "peer" / "node_server.js"), *setting.closing]),
+    "node, 20 expressions": Server(lambda setting: ["node", str(HERE / "peer" / "node_rules.js")], **TALK),
     "redis": Server(redis, **REDIS),
     "redis, appendfsync always": Server(durable_redis, **DURABLE_REDIS),
     "rsyslog, RELP and sync": Server(rsyslog, says_where=False, load="relp-load"),

@@ -177,6 +177,18 @@ char *escape_string(char *to, size_t size, struct slice slice)
     return to;
 }
 
+char *escape_as_typed(char *to, size_t size, struct slice slice)
+{
+    char *end = escape_string(to, size, slice);
+    for (const char *from = to; *from; from++) {
+        if (from[0] == '\\' && from[1] == '\\')
+            from++;
+        *end++ = *from;
+    }
+    *end = '\0';
+    return to;
+}
+
 /* ---- reading back ---- */
 
 static int hex_digit(char letter)

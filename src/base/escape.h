@@ -18,6 +18,9 @@ int escape_text(struct bytes *to, struct slice slice);
  * not fit; size is at least 1. Returns to. */
 char *escape_string(char *to, size_t size, struct slice slice);
 
+/* The same, but with backslashes as they are: for sentences about what was typed. */
+char *escape_as_typed(char *to, size_t size, struct slice slice);
+
 /* Append slice, which is valid UTF-8, as a JSON string with its quotes (RFC 8259); controls, DEL,
  * C1 and bidirectional controls as \u00XX, so that the line is fit for a terminal too. 0 or
  * -ENOMEM. */

@@ -85,7 +85,9 @@ struct command {
     struct iovec feeding;
     int feed_fd;
     struct timer timer;
-    uint8_t fate; /* enum command_fate */
+    int64_t
+        wanting_ns; /* since when it could not begin for want of something; 0: it was not tried */
+    uint8_t fate;   /* enum command_fate */
     bool begun;
     bool ended;     /* the child has */
     bool last_call; /* it was told to end, or has: the timer is for the rest */

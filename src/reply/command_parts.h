@@ -13,12 +13,18 @@ struct command_room {
     unsigned running;
     struct list waiting; /* commands that have not begun, the first to come first */
     struct list active;
-    struct timer next;  /* somebody may begin, or is unwanted */
-    int64_t wanting_ns; /* since when the next cannot begin for want of something; 0: it can */
-    int64_t second_ns;  /* the second in which so many lines were told, */
+    struct timer next; /* somebody may begin, or is unwanted */
+    bool wants;        /* the next cannot begin for want of something: told */
+    int64_t second_ns; /* the second in which so many lines were told, */
     unsigned lines;
     unsigned dropped; /* and so many were not */
 };
+
+/* Somebody may begin: that is seen to in the next pass. */
+static inline void command_room_wake(struct command_room *room)
+{
+    engine_timer_set(room->engine, &room->next, room->engine->now_ns);
+}
 
 /* ---- command_words.c ---- */
 
@@ -41,10 +47,5 @@ int command_begin(struct command *command);
 
 /* It is over: out of the room, told, and its owner's. */
 void command_finish(struct command *command);
-
-/* ---- command_room.c ---- */
-
-/* Somebody may begin: see to it in the next pass. */
-void command_room_wake(struct command_room *room);
 
 #endif

@@ -55,17 +55,12 @@ void command_room_kill(struct command_room *room)
         engine_cancel(room->engine, &list_item(link, struct command, link)->child.op);
 }
 
-void command_room_wake(struct command_room *room)
-{
-    engine_timer_set(room->engine, &room->next, room->engine->now_ns);
-}
-
 void command_submit(struct command_room *room, struct command *command)
 {
     command->room = room;
     command->feed_fd = command->printed.fd = command->complained.fd = -1;
     list_append(&room->waiting, &command->link);
-    if (room->wanting_ns == 0)
+    if (!timer_is_set(&room->next))
         command_room_wake(room);
 }
 
@@ -92,12 +87,14 @@ static bool put_off(struct command_room *room, struct command *command, int numb
     int64_t now_ns = room->engine->now_ns;
     int64_t patience_ns = command->plan->timeout_ns;
     char words[128];
-    if (room->wanting_ns == 0) {
-        room->wanting_ns = now_ns;
+    if (command->wanting_ns == 0)
+        command->wanting_ns = now_ns;
+    if (!room->wants) {
+        room->wants = true;
         command_tell(command, GT_WARNING, "cannot be run for now: %s; trying again",
                      error_words(number, words, sizeof words));
     }
-    if (patience_ns >= 0 && now_ns - room->wanting_ns >= patience_ns) {
+    if (patience_ns >= 0 && now_ns - command->wanting_ns >= patience_ns) {
         not_begun(command, number);
         return true;
     }
@@ -110,9 +107,9 @@ static void begun(struct command_room *room, struct command *command)
     list_remove(&command->link);
     list_append(&room->active, &command->link);
     room->running++;
-    if (room->wanting_ns != 0)
+    if (room->wants)
         command_tell(command, GT_NOTICE, "commands are run again");
-    room->wanting_ns = 0;
+    room->wants = false;
 }
 
 /* Let the first one begin, or leave: false where it must wait. */

@@ -18,6 +18,17 @@
  * a farewell are less. */
 #define PATIENCE 16
 
+static void tell_failure(const struct conversation *conversation, const char *error)
+{
+    struct outcome_failure failure = {.conversation = conversation->number,
+                                      .peer = conversation->peer,
+                                      .listener = conversation->listener,
+                                      .error = error ? error : "an error that is no text"};
+    outcome_failed(conversation->outcome, &failure);
+}
+
+/* ---- the beginning ---- */
+
 struct beginning {
     struct conversation *conversation;
     const struct conversation_terms *terms;
@@ -48,8 +59,10 @@ int conversation_begin(struct conversation *conversation, const struct conversat
     conversation->need = NEEDS_START;
     conversation->until_ns = NEVER_NS;
     conversation->patience = PATIENCE;
+    lua_State *lua = script_lua(terms->script);
     if (script_protect(terms->script, make, &beginning) != LUA_OK) {
-        lua_pop(script_lua(terms->script), 1);
+        tell_failure(conversation, lua_tostring(lua, -1));
+        lua_pop(lua, 1);
         return GT_FAILED;
     }
     conversation->number = outcome_begin(terms->outcome);
@@ -89,11 +102,7 @@ static void finish(struct conversation *conversation, enum conversation_end end)
 
 static void fail(struct conversation *conversation, const char *error)
 {
-    struct outcome_failure failure = {.conversation = conversation->number,
-                                      .peer = conversation->peer,
-                                      .listener = conversation->listener,
-                                      .error = error ? error : "an error that is no text"};
-    outcome_failed(conversation->outcome, &failure);
+    tell_failure(conversation, error);
     finish(conversation, CONVERSATION_FAILED);
 }
 

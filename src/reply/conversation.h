@@ -108,8 +108,8 @@ struct conversation_terms {
     size_t match_bytes;
 };
 
-/* Make the coroutine; it does not run yet. What is the owner's is there. GT_DONE; GT_FAILED: memory
- * is out, and there is nothing to release. */
+/* Make the coroutine; it does not run yet. What is the owner's is there. GT_DONE; GT_FAILED: the
+ * script's memory is out, which is told, and there is nothing to release. */
 int conversation_begin(struct conversation *conversation, const struct conversation_terms *terms);
 
 /* Let it run until it waits again, or is over: what it waits for is there. message: what was taken

@@ -5,6 +5,7 @@
  * the peer has simply ended its stream. An expect that is not met is told and ends the
  * conversation; but not where the server stops, nor where the peer has never said anything: a port
  * probe has failed at nothing. */
+#include "reply/caller.h"
 #include "reply/conversation_parts.h"
 #include "reply/message_object.h"
 #include "reply/outcome.h"
@@ -123,29 +124,17 @@ static enum outcome_heard heard_what(const struct conversation *conversation,
     return OUTCOME_STREAM_ENDED;
 }
 
-/* "mail.lua:12", in to. */
-static const char *where(lua_State *lua, char *to, size_t size)
-{
-    luaL_where(lua, 1);
-    size_t length = strcspn(lua_tostring(lua, -1), " ");
-    length = length > 0 ? length - 1 : 0; /* without its colon */
-    length = length < size ? length : size - 1;
-    memcpy(to, lua_tostring(lua, -1), length);
-    to[length] = '\0';
-    return length > 0 ? to : NULL;
-}
-
 static int fail(lua_State *lua, struct conversation *conversation, const struct message *message)
 {
     if (!message && is_excused(conversation))
         return conversation_stop(lua, conversation, CONVERSATION_CUT_SHORT);
-    char place[128];
+    char place[CALLER_SIZE];
     size_t size;
     const char *pattern = lua_tolstring(lua, PATTERN - 1, &size);
     struct outcome_failure failure = {.conversation = conversation->number,
                                       .peer = conversation->peer,
                                       .listener = conversation->listener,
-                                      .where = where(lua, place, sizeof place),
+                                      .where = caller_line(lua, place),
                                       .heard_what = heard_what(conversation, message),
                                       .expected = slice_of(pattern, size)};
     if (message) {
@@ -159,8 +148,8 @@ static int fail(lua_State *lua, struct conversation *conversation, const struct 
 
 static void tell_limit(lua_State *lua, const struct conversation *conversation)
 {
-    char place[128], line[256];
-    const char *at = where(lua, place, sizeof place);
+    char place[CALLER_SIZE], line[256];
+    const char *at = caller_line(lua, place);
     snprintf(line, sizeof line,
              "%s: peer:expect: the pattern takes too long on this message; it counts as not met",
              at ? at : "talk");

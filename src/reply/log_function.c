@@ -4,27 +4,13 @@
 #include "reply/log_function.h"
 
 #include "base/escape.h"
+#include "reply/caller.h"
 #include "reply/outcome.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
 
 #define LINE_BYTES 900
-
-/* "mail.lua:12: " of who called; nothing where there is no telling. */
-static size_t write_caller(lua_State *lua, char *line, size_t size)
-{
-    lua_Debug about;
-    line[0] = '\0';
-    if (!lua_getstack(lua, 1, &about))
-        return 0;
-    lua_getinfo(lua, "Sl", &about);
-    if (about.currentline <= 0)
-        return 0;
-    escape_string(line, size, slice_of_text(about.short_src));
-    size_t used = strlen(line);
-    return used + (size_t)snprintf(line + used, size - used, ":%d: ", about.currentline);
-}
 
 /* Append the argument, as print would: the size of the line then. */
 static size_t write_argument(lua_State *lua, int index, char *line, size_t used)
@@ -40,8 +26,9 @@ static int log_line(lua_State *lua)
 {
     struct outcome *outcome = lua_touserdata(lua, lua_upvalueindex(1));
     int count = lua_gettop(lua);
-    char line[LINE_BYTES];
-    size_t used = write_caller(lua, line, sizeof line);
+    char line[LINE_BYTES] = "";
+    char where[CALLER_SIZE];
+    size_t used = caller_line(lua, where) ? (size_t)snprintf(line, sizeof line, "%s: ", where) : 0;
     for (int i = 1; i <= count && used + 2 < sizeof line; i++) {
         if (i > 1)
             line[used++] = '\t';

@@ -79,8 +79,9 @@ uint64_t outcome_rule_match(struct outcome_rule *rule);
 /* It did not match after all. */
 void outcome_rule_take_back(struct outcome_rule *rule);
 
-/* A message came that no rule matches: told; a failure where the file in use is strict. */
-void outcome_unmatched(struct outcome *outcome, const struct message *message);
+/* A message came that no rule matches: counted, and a failure where the file in use is strict.
+ * told: whether to tell it, too. */
+void outcome_unmatched(struct outcome *outcome, const struct message *message, bool told);
 
 /* ---- conversations ---- */
 
@@ -114,10 +115,10 @@ struct outcome_failure {
     uint64_t conversation;   /* its number; 0: it was in none */
     const struct peer *peer; /* or NULL */
     const char *listener;    /* or NULL */
-    const char *where;       /* "mail.lua:12", or NULL. Of a script's failure: NULL, its text has
-                                it */
-    unsigned worker;         /* with sequence: the id of the message that was heard */
-    uint64_t sequence;       /* 0: none */
+    const char *where; /* "mail.lua:12", escaped, or NULL. Of a script's failure: NULL, its text has
+                          it */
+    unsigned worker;   /* with sequence: the id of the message that was heard */
+    uint64_t sequence; /* 0: none */
     enum outcome_heard heard_what;
     struct slice expected; /* the pattern as written */
     struct slice heard;    /* the message, any bytes */

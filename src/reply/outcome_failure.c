@@ -144,7 +144,7 @@ void outcome_failed(struct outcome *outcome, const struct outcome_failure *failu
     tell_account(outcome, &account, true, outcome_reasons[account.kind]);
 }
 
-void outcome_unmatched(struct outcome *outcome, const struct message *message)
+void outcome_unmatched(struct outcome *outcome, const struct message *message, bool told)
 {
     bool strict = atomic_load(&outcome->strict);
     struct outcome_failure failure = {.peer = message->peer,
@@ -153,13 +153,16 @@ void outcome_unmatched(struct outcome *outcome, const struct message *message)
                                       .sequence = message->sequence,
                                       .heard = message->body};
     struct account account;
-    open_account(&account, OUTCOME_STRICT, &failure);
     outcome_add(&outcome->unmatched);
+    if (!strict && !told)
+        return;
+    open_account(&account, OUTCOME_STRICT, &failure);
     if (strict) {
         outcome_add(&outcome->failed[OUTCOME_STRICT]);
         keep(outcome, &account);
     }
-    tell_account(outcome, &account, strict, strict ? "strict" : "unmatched");
+    if (told)
+        tell_account(outcome, &account, strict, strict ? "strict" : "unmatched");
 }
 
 void outcome_log(struct outcome *outcome, const char *line)

@@ -31,7 +31,7 @@ static size_t plain_character(struct slice text, uint8_t *byte)
 /* Whether what stands before it may be there not at all. */
 static bool may_be_nothing(struct slice text)
 {
-    return text.size > 0 && memchr("?*{", text.data[0], 3);
+    return text.size > 0 && (text.data[0] == '?' || text.data[0] == '*' || text.data[0] == '{');
 }
 
 static void head_add(struct filter *filter, unsigned place, uint8_t byte, bool caseless)

@@ -82,7 +82,7 @@ struct replier_table {
      * it cannot be. NULL: there is nothing to prepare. */
     int (*prepare)(struct replier *replier, const struct reply_host *host, struct error *error);
     /* Where the replier converses: begin the conversation of a new connection of this worker, on
-     * its thread (conversation_begin): GT_DONE, or GT_FAILED when memory is out. */
+     * its thread (conversation_begin): GT_DONE, or GT_FAILED, which is told. */
     int (*converse)(struct replier *replier, unsigned worker, struct conversation *conversation);
     bool keeps; /* it may reply later, and so is given a turn to keep; else there may be none */
 };

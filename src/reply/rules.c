@@ -4,12 +4,12 @@
  * are taken in turn, shares its count with those of the other workers. A function that declines
  * gives its count back.
  *
- * Ways to fail: a pattern that reaches its limit does not match, and is told, at most once in a
- * second; a function's error is told, and the connection closes; where a reply finds no memory,
- * too.
+ * Ways to fail: a pattern that reaches its limit does not match, and is told; a function's error is
+ * told, and the connection closes; where a reply finds no memory, too.
  */
 #include "reply/rules.h"
 
+#include "base/attributes.h"
 #include "reply/outcome.h"
 #include "reply/rules_parts.h"
 #include "reply/script.h"
@@ -19,6 +19,8 @@
 #include <stdlib.h>
 
 #define SECOND_US   1000000
+#define TOLD_MOST   10 /* of each kind in a second */
+#define MORE_SIZE   64
 #define FILLED_KEPT 65536 /* more is given back when the next reply is made */
 
 /* What a message met at a rule. */
@@ -103,27 +105,58 @@ void rules_destroy(struct rules **rules)
     *rules = NULL;
 }
 
-/* ---- answering ---- */
+/* ---- telling ---- */
 
-static void tell_limit(struct rules *rules, const struct rule *rule, const struct message *message)
+/* Whether to tell it; if so, more says how many were not told, or is empty. */
+static bool seldom_tell(struct seldom *seldom, const struct message *message, char more[MORE_SIZE])
 {
-    char text[256], more[64] = "";
-    struct seldom *seldom = &rules->limit;
-    if (seldom->told_us > 0 && message->time_us - seldom->told_us < SECOND_US &&
-        message->time_us >= seldom->told_us) {
-        seldom->kept++;
-        return;
+    int64_t second = message->time_us / SECOND_US;
+    if (second != seldom->second) {
+        seldom->second = second;
+        seldom->told = 0;
     }
+    if (seldom->told == TOLD_MOST) {
+        seldom->kept++;
+        return false;
+    }
+    more[0] = '\0';
     if (seldom->kept > 0)
-        snprintf(more, sizeof more, " (and %" PRIu64 " more since the last was told)",
-                 seldom->kept);
+        snprintf(more, MORE_SIZE, "; %" PRIu64 " more were not told", seldom->kept);
+    seldom->kept = 0;
+    seldom->told++;
+    return true;
+}
+
+static void tell(const struct rules *rules, const struct message *message, const char *text)
+{
+    rules->host->tell(rules->host->owner, GT_WARNING, message->peer, message->listener, text);
+}
+
+static SELDOM void tell_limit(struct rules *rules, const struct rule *rule,
+                              const struct message *message)
+{
+    char text[256], more[MORE_SIZE];
+    if (!seldom_tell(&rules->limit, message, more))
+        return;
     snprintf(
         text, sizeof text,
         "rule %u: its pattern would take too long for this message, and is taken not to match%s",
         (unsigned)(rule - rules->list) + 1, more);
-    *seldom = (struct seldom){.told_us = message->time_us};
-    rules->host->tell(rules->host->owner, GT_WARNING, message->peer, message->listener, text);
+    tell(rules, message, text);
 }
+
+static SELDOM void tell_unmatched(struct rules *rules, const struct message *message)
+{
+    char text[128], more[MORE_SIZE];
+    bool told = seldom_tell(&rules->unmatched, message, more);
+    outcome_unmatched(rules->host->outcome, message, told);
+    if (!told || !*more)
+        return;
+    snprintf(text, sizeof text, "messages that no rule matches%s", more);
+    tell(rules, message, text);
+}
+
+/* ---- answering ---- */
 
 /* The filter of its pattern has let the message pass. */
 static bool matches(struct rules *rules, struct rule *rule, const struct message *message,
@@ -221,6 +254,6 @@ enum reply_when rules_answer(struct rules *rules, const struct message *message,
             reply->effects = &closing;
         return met == MET_REPLY ? REPLY_NOW : REPLY_NONE;
     }
-    outcome_unmatched(rules->host->outcome, message);
+    tell_unmatched(rules, message);
     return REPLY_NONE;
 }

@@ -32,10 +32,11 @@ struct rule {
     struct outcome_rule *count; /* of its matches; NULL: nobody asks */
 };
 
-/* Something that may happen very often, and is told seldom. */
+/* Something that may happen very often: each second the first few are told. */
 struct seldom {
-    int64_t told_us; /* when it was told last, in the time of messages */
-    uint64_t kept;   /* how often it was not, since */
+    int64_t second; /* in the time of messages */
+    unsigned told;  /* in it */
+    uint64_t kept;  /* that were not told, since one was */
 };
 
 struct rules {
@@ -45,8 +46,9 @@ struct rules {
     size_t count;
     struct matcher *matcher;
     const struct reply_host *host;
-    struct bytes filled; /* the reply that was made last */
-    struct seldom limit;
+    struct bytes filled;     /* the reply that was made last */
+    struct seldom limit;     /* patterns at their limit */
+    struct seldom unmatched; /* messages without a rule */
 };
 
 /* What a function said. */

@@ -6,46 +6,8 @@
 #include "reply/rules_parts.h"
 #include "reply/script.h"
 
-#include "base/escape.h"
-
 #include <goodtalk.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-void rules_refuse(const struct reading *reading, const char *format, ...)
-{
-    char text[768];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    luaL_error(reading->lua, "rule %d: %s", reading->number, text);
-    abort(); /* not reached */
-}
-
-const char *rules_met(lua_State *lua, int index)
-{
-    char shown[64];
-    size_t size;
-    const char *text;
-    switch (lua_type(lua, index)) {
-    case LUA_TNIL:
-    case LUA_TNONE:
-        return lua_pushliteral(lua, "nil");
-    case LUA_TBOOLEAN:
-        return lua_pushstring(lua, lua_toboolean(lua, index) ? "true" : "false");
-    case LUA_TNUMBER:
-        lua_pushvalue(lua, index);
-        return lua_pushfstring(lua, "%s", lua_tostring(lua, -1));
-    case LUA_TSTRING:
-        text = lua_tolstring(lua, index, &size);
-        escape_string(shown, sizeof shown, slice_of(text, size));
-        return lua_pushfstring(lua, "'%s'", shown);
-    default:
-        return lua_pushfstring(lua, "a %s", luaL_typename(lua, index));
-    }
-}
 
 static struct slice text_at(lua_State *lua, int index)
 {
@@ -273,8 +235,11 @@ void rules_read(lua_State *lua, int index, struct rules **rules)
         luaL_error(lua, "reply: a list of rules expected, met %s", rules_met(lua, index));
     check_list(lua, index);
     size_t count = lua_rawlen(lua, index);
-    if (!(*rules = make_rules(lua, count)))
+    *rules = make_rules(lua, count);
+    if (!*rules) {
         luaL_error(lua, "not enough memory");
+        return; /* not reached */
+    }
     for (size_t i = 0; i < count; i++)
         read_entry(lua, index, *rules);
 }

@@ -20,6 +20,13 @@
 
 #define HANDLER 1
 
+/* Everything is slow under a sanitizer. */
+#ifdef GOODTALK_SANITIZED
+#define STEP_NS 2000
+#else
+#define STEP_NS 100
+#endif
+
 static const char wordless[] = "an error that has no words";
 static const char full_words[] = "out of memory: the script's state is full (max-script-memory)";
 
@@ -206,6 +213,7 @@ struct script *script_create(const struct script_bounds *bounds, struct error *e
     struct script *script = calloc(1, sizeof *script);
     if (script) {
         script->bounds = *bounds;
+        script->bounds.step_ns = bounds->step_ns ? bounds->step_ns : STEP_NS;
         script->interval = SCRIPT_INTERVAL;
         if (make_state(script) == LUA_OK && !script_is_full(script))
             return script;

@@ -6,6 +6,10 @@
  * allocate, anew for each call and each resume; the whole state has a bound of bytes. Who crosses a
  * bound fails with an error, and cannot catch it (pcall) and go on.
  *
+ * The first slot of the main thread's stack is the script's own. Values made in C whose metatable
+ * has
+ * __gc hide that metatable (__metatable): what a script put there would run where no hook is.
+ *
  * A state belongs to one thread at a time. Any function of Lua's that allocates raises an error
  * where memory is out, so all of them are called from within script_call, script_resume or
  * script_protect, never from outside. */

@@ -11,6 +11,9 @@
  * sooner the state's is met: whoever hoards leaves room for the calls that need little. A state
  * that stays full refuses calls at once instead of collecting its garbage for each.
  *
+ * Collecting is nobody's step. It takes time with what is in use, and more than that in one case:
+ * tables with weak keys of which one keeps the next alive, in thousands (16,000: 0.2 s at a time).
+ *
  * An error of the hook's own is raised while Lua has hooks off. pcall turns them on again, but they
  * stay off for a coroutine that ends by it: it is marked, and never runs again, not even what it
  * would close (script_is_killed). */
@@ -23,15 +26,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define SHORT_INTERVAL 4
-#define LONG_BLOCK     ((size_t)32 << 10) /* from here on intervals are shorter */
-#define WINDOW_NS      8000000            /* so often the time is looked at */
-#ifdef GOODTALK_SANITIZED
-#define STEP_NS 2000
-#else
-#define STEP_NS 100
-#endif
-
+#define SHORT_INTERVAL  4
+#define LONG_BLOCK      ((size_t)32 << 10) /* from here on intervals are shorter */
+#define WINDOW_NS       8000000            /* so often the time is looked at */
 #define REFUSED_AT_ONCE 64 /* calls, by a full state, of which one collects the garbage */
 
 /* ---- a thread's mark ---- */
@@ -67,6 +64,18 @@ static void kill_thread(struct script *script, lua_State *lua)
 
 /* ---- where it happened ---- */
 
+static void write_function(char *to, size_t size, const lua_Debug *at)
+{
+    if (*at->what == 'm')
+        snprintf(to, size, "main chunk");
+    else if (at->name && strcmp(at->name, "?") != 0)
+        snprintf(to, size, "%s '%s'", *at->namewhat ? at->namewhat : "function", at->name);
+    else if (*at->what == 'C')
+        snprintf(to, size, "?");
+    else
+        snprintf(to, size, "function <%s:%d>", at->short_src, at->linedefined);
+}
+
 /* Lua's own traceback needs memory, and there may be none. */
 static void write_trace(struct script *script, lua_State *lua)
 {
@@ -74,18 +83,17 @@ static void write_trace(struct script *script, lua_State *lua)
     size_t used = 0;
     script->where[0] = script->trace[0] = '\0';
     for (int level = 0; level < 12 && lua_getstack(lua, level, &at); level++) {
-        lua_getinfo(lua, level > 0 ? "Sln" : "Sl", &at);
         char line[24] = "";
+        char function[160];
+        lua_getinfo(lua, "Sln", &at);
+        write_function(function, sizeof function, &at);
         if (at.currentline > 0)
             snprintf(line, sizeof line, "%d:", at.currentline);
         if (*line && !*script->where)
             snprintf(script->where, sizeof script->where, "%s:%s ", at.short_src, line);
         size_t left = sizeof script->trace - used;
-        int size = snprintf(script->trace + used, left, "\n\t%s:%s in %s %s", at.short_src, line,
-                            *at.what == 'm' ? "the" : "function",
-                            *at.what == 'm'                ? "main chunk"
-                            : level > 0 && at.name != NULL ? at.name
-                                                           : "<unnamed>");
+        int size =
+            snprintf(script->trace + used, left, "\n\t%s:%s in %s", at.short_src, line, function);
         if (size < 0 || (size_t)size >= left)
             break;
         used += (size_t)size;
@@ -189,12 +197,13 @@ static int64_t clock_ns(clockid_t clock)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static void begin_window(struct script *script, int64_t now, int64_t used)
+/* charged: what is about to be, for what was before. */
+static void begin_window(struct script *script, int64_t now, int64_t used, uint64_t charged)
 {
     script->watched = script->calls;
     script->window_ns = now;
     script->window_used_ns = used;
-    script->window_steps = script->steps;
+    script->window_steps = script->steps - charged;
 }
 
 /* Steps that are due for the time of the last window, and were not charged in it. Its clock is
@@ -203,16 +212,14 @@ static void begin_window(struct script *script, int64_t now, int64_t used)
 static SELDOM uint64_t time_due(struct script *script, uint64_t counted, int64_t now)
 {
     bool known = script->watched == script->calls;
-    if (!known && script->interval == SCRIPT_INTERVAL) {
-        begin_window(script, now, 0);
-        return 0;
-    }
-    int64_t used = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    int64_t used =
+        known || script->interval < SCRIPT_INTERVAL ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
     int64_t before = known && script->window_used_ns > 0 ? script->window_used_ns : used;
-    uint64_t due = (uint64_t)(used - before) / STEP_NS;
-    uint64_t charged = script->window_steps - script->steps + counted;
-    begin_window(script, now, used);
-    return due > charged ? due - charged : 0;
+    uint64_t due = (uint64_t)(used - before) / script->bounds.step_ns;
+    uint64_t charged = known ? script->window_steps - script->steps + counted : counted;
+    uint64_t more = due > charged ? due - charged : 0;
+    begin_window(script, now, used, counted + more);
+    return more;
 }
 
 static uint64_t slowness(struct script *script, uint64_t counted)

@@ -164,7 +164,7 @@ static int wrap(lua_State *lua)
 static bool may_be_closed(lua_State *lua, lua_State *coroutine)
 {
     lua_Debug frame;
-    if (coroutine == lua || coroutine == script_lua(script_of(lua)))
+    if (coroutine == lua || coroutine == script_of(lua)->lua)
         return false;
     if (lua_status(coroutine) != LUA_OK)
         return true;

@@ -9,21 +9,26 @@ static struct slice text_at(lua_State *lua, int index)
     return slice_of(text, size);
 }
 
-/* What the matcher has used is charged; errors of the pattern are raised. */
-static bool settle(lua_State *lua, const struct lua_pattern *match, enum lua_pattern_result result)
+/* The matcher's steps are shorter than others. */
+#define MATCHED_IN_A_STEP 4
+
+static uint64_t affordable(lua_State *lua)
 {
-    script_charge(lua, script_steps(lua) - match->steps);
+    uint64_t steps = script_steps(lua);
+    return steps < UINT64_MAX / MATCHED_IN_A_STEP ? steps * MATCHED_IN_A_STEP : UINT64_MAX;
+}
+
+/* What the matcher has used is charged; errors of the pattern are raised. */
+static bool search(lua_State *lua, struct lua_pattern *match, const uint8_t *place)
+{
+    uint64_t given = match->steps = affordable(lua);
+    enum lua_pattern_result result = lua_pattern_search(match, place);
+    script_charge(lua, 1 + (given - match->steps) / MATCHED_IN_A_STEP);
     if (result == LUA_PATTERN_SPENT)
         script_charge(lua, UINT64_MAX);
     if (result == LUA_PATTERN_WRONG)
         luaL_error(lua, "%s", match->problem);
     return result == LUA_PATTERN_MATCH;
-}
-
-static bool search(lua_State *lua, struct lua_pattern *match, const uint8_t *place)
-{
-    match->steps = script_steps(lua);
-    return settle(lua, match, lua_pattern_search(match, place));
 }
 
 /* ---- captures ---- */
@@ -78,7 +83,7 @@ static int find_plain(lua_State *lua, struct slice text, struct slice sought, si
     const uint8_t *found =
         sought.size > 0 ? memmem(rest.data, rest.size, sought.data, sought.size) : rest.data;
     size_t passed = found ? (size_t)(found - rest.data) : rest.size;
-    script_charge(lua, 1 + passed / 16 + sought.size / 16);
+    script_charge(lua, 1 + passed / (sought.size > 1 ? 16 : 64) + sought.size / 16);
     if (found)
         return push_range(lua, init + passed, sought.size);
     lua_pushnil(lua);

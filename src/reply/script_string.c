@@ -192,7 +192,7 @@ void script_open_strings(lua_State *lua)
         {"string", "pack", call_with_texts, 64},   {"string", "packsize", call_charged, 32},
         {"string", "unpack", call_charged, 64},    {"utf8", "len", call_charged, 4},
         {"utf8", "codepoint", call_with_range, 0}, {"utf8", "offset", call_with_distance, 0},
-        {"os", "date", call_charged, 1600},        {LUA_GNAME, "tonumber", call_charged, 4}};
+        {"os", "date", call_charged, 80},          {LUA_GNAME, "tonumber", call_charged, 4}};
     lua_getglobal(lua, "string");
     luaL_setfuncs(lua, functions, 0);
     lua_pop(lua, 1);

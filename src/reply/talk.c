@@ -32,15 +32,18 @@ static int tell_wrong(struct script *script, struct error *error)
     char line[sizeof error->text];
     if (trace)
         said.size = (size_t)(trace - (const char *)said.data);
-    error_set(error, GT_WRONG, "%s", escape_string(line, sizeof line, said));
+    error_set(error, GT_WRONG, "%s", escape_as_typed(line, sizeof line, said));
     lua_pop(lua, 1);
     return GT_WRONG;
 }
 
-/* Not everything that Lua says of a file says which. */
-static int name_file(const struct talk *talk, struct error *error)
+/* What Lua says of what is no Lua may have the bytes of the file in it, and not its name. */
+static int refuse_source(const struct talk *talk, struct error *error)
 {
+    char line[sizeof error->text];
     bool named = strncmp(error->text, talk->name, strlen(talk->name)) == 0;
+    error_set(error, error->status, "%s",
+              escape_as_typed(line, sizeof line, slice_of_text(error->text)));
     return named ? error->status : error_prefix(error, "%s", talk->name);
 }
 
@@ -52,7 +55,7 @@ static int run(struct talk_instance *instance, struct talk_words *words, struct 
     if (script_protect(script, talk_environment_make, instance) != LUA_OK)
         return tell_wrong(script, error);
     if (script_load(script, bytes_slice(&talk->source), talk->name, error) != GT_DONE)
-        return name_file(talk, error);
+        return refuse_source(talk, error);
     instance->words = words;
     int status = script_call(script, 0, 0);
     instance->words = NULL;

@@ -8,8 +8,10 @@
 
 #include "base/units.h"
 #include "guard/memory.h"
+#include "serve/handover.h"
 #include "serve/server.h"
 #include "serve/sources.h"
+#include "serve/talker.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,9 +25,15 @@
 
 /* ---- counting ---- */
 
-static int64_t place_bytes(const struct engine *engine)
+/* Where there is a talk file, each may hold a conversation; where a command is named, be handed to
+ * it. */
+static int64_t place_bytes(const gt_server *server)
 {
-    return (int64_t)(sizeof(struct connection) + sizeof(struct output) + engine->slot_bytes);
+    const struct engine *engine = atomic_load(&server->engine);
+    size_t talker = server->settings.talk ? sizeof(struct talker) : 0;
+    size_t handover = server->hands_over ? sizeof(struct handover) : 0;
+    return (int64_t)(sizeof(struct connection) + sizeof(struct output) + talker + handover +
+                     engine->slot_bytes);
 }
 
 static int64_t worker_bytes(const struct engine *engine)
@@ -69,7 +77,7 @@ static void count(struct budget *budget, const gt_server *server, int64_t connec
 {
     const struct engine *engine = atomic_load(&server->engine);
     budget->connections = connections;
-    budget->places = connections * place_bytes(engine);
+    budget->places = connections * place_bytes(server);
     budget->of_workers = budget->workers * worker_bytes(engine);
     budget->of_sources = source_bytes(&server->settings, connections);
 }
@@ -139,7 +147,7 @@ static int64_t connections_that_fit(const gt_server *server, const struct budget
                                     int64_t allowed)
 {
     int64_t left = allowed - budget->messages - (fixed(budget) - budget->places);
-    int64_t count = left / place_bytes(atomic_load(&server->engine));
+    int64_t count = left / place_bytes(server);
     return count > 0 ? count : 0;
 }
 

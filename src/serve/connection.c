@@ -90,8 +90,8 @@ struct connection *connection_open(struct listener *listener, const struct newco
     greet(connection);
     if (connection->settings->connection_plan)
         hand_over(connection);
-    else if (connection->settings->replier->converses && !talker_open(connection))
-        connection_doom(connection, REASON_NO_MEMORY);
+    else if (connection->settings->replier->converses)
+        talker_open(connection);
     advance(connection, slice_of(NULL, 0));
     return connection;
 }

@@ -54,7 +54,7 @@ static int talk_counter_at(const gt_server *server, size_t index, struct gt_coun
     if (outcome)
         outcome_count(outcome, &counts);
     const struct gt_counter all[] = {
-#define COUNTER(name, member) {name, counts.member},
+#define COUNTER(name, word, member) [TALK_COUNTER_##name] = {word, counts.member},
         TALK_COUNTERS(COUNTER)
 #undef COUNTER
     };

@@ -38,12 +38,16 @@ enum counter {
 
 /* What all workers count together, where there is a talk file (reply/outcome.h); they come last. */
 #define TALK_COUNTERS(COUNTER)                                                                     \
-    COUNTER("expects-failed", expects_failed)                                                      \
-    COUNTER("scripts-failed", scripts_failed)                                                      \
-    COUNTER("unmatched", unmatched) /* messages that no rule matches */
+    COUNTER(EXPECTS_FAILED, "expects-failed", expects_failed)                                      \
+    COUNTER(SCRIPTS_FAILED, "scripts-failed", scripts_failed)                                      \
+    COUNTER(UNMATCHED, "unmatched", unmatched) /* messages that no rule matches */
 
-#define TALK_COUNTER(name, member) +1
-#define TALK_COUNTER_COUNT         (0 TALK_COUNTERS(TALK_COUNTER))
+enum talk_counter {
+#define COUNTER(name, word, member) TALK_COUNTER_##name,
+    TALK_COUNTERS(COUNTER)
+#undef COUNTER
+        TALK_COUNTER_COUNT
+};
 
 struct counters {
     atomic_uint_fast64_t values[COUNTER_COUNT];

@@ -9,7 +9,6 @@
 #include "serve/handover.h"
 
 #include "reply/environment.h"
-#include "serve/host.h"
 #include "serve/server.h"
 
 #include <stdlib.h>
@@ -27,6 +26,31 @@ static void take_back(struct connection *connection)
     connection->framing = &connection->settings->framing;
 }
 
+/* Its own timer sees to it in the next pass. */
+static void go_on_soon(struct connection *connection)
+{
+    struct engine *engine = worker_of(connection)->engine;
+    engine_timer_set(engine, &connection->timer, engine->now_ns);
+}
+
+static void end_soon(struct connection *connection, enum reason reason)
+{
+    connection->doom = (uint8_t)reason;
+    go_on_soon(connection);
+}
+
+/* Politely, for its command may have said something. */
+static void close_soon(struct connection *connection)
+{
+    connection->spoken = true;
+    if (output_need(connection)) {
+        connection->output->ending = REASON_COMMAND_ENDED;
+        go_on_soon(connection);
+    } else {
+        end_soon(connection, REASON_NO_MEMORY);
+    }
+}
+
 static void look_again(struct handover *handover)
 {
     struct engine *engine = worker_of(handover->connection)->engine;
@@ -39,7 +63,7 @@ static void look(struct timer *timer, int64_t now_ns)
     struct connection *connection = handover->connection;
     (void)now_ns;
     if (engine_unacknowledged(worker_of(connection)->engine, connection->fd) < 0)
-        connection_end(connection, REASON_RESET);
+        end_soon(connection, REASON_RESET);
     else
         look_again(handover);
 }
@@ -60,9 +84,7 @@ static void over(struct command *command, enum command_fate fate)
     if (connection) {
         engine_timer_stop(worker_of(connection)->engine, &handover->look);
         take_back(connection);
-        connection->spoken = true; /* as far as anybody knows */
-        connection_close(connection, REASON_COMMAND_ENDED);
-        connection_go_on(connection);
+        close_soon(connection);
     }
     handover_free(handover);
 }
@@ -71,7 +93,7 @@ static int list_environment(struct handover *handover)
 {
     struct connection *connection = handover->connection;
     struct peer local;
-    bool known = host_name_of(connection->fd, &local);
+    bool known = socket_local(connection->fd, &local);
     struct environment_facts facts = {.peer = &connection->peer,
                                       .local = known ? &local : NULL,
                                       .listener = connection->listener->socket.name};

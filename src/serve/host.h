@@ -6,7 +6,6 @@
 
 struct error;
 struct gt_server;
-struct peer;
 struct reply_host;
 struct settings;
 
@@ -16,9 +15,6 @@ int host_open(struct gt_server *server);
 
 /* The part of it that is for turns. */
 void host_add_turns(struct reply_host *host);
-
-/* Which address of ours this socket has; false where it is none of IP. */
-bool host_name_of(int fd, struct peer *local);
 
 /* Prepare the replier of sealed settings to be asked by them: GT_DONE or the reason. */
 int host_prepare(struct gt_server *server, struct settings *sealed, struct error *error);

@@ -28,19 +28,6 @@ static void hold_for(void *owner, struct gt_turn *turn, size_t bytes)
     answer_hold(turn, bytes);
 }
 
-bool host_name_of(int fd, struct peer *local)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in6 largest;
-    } address;
-    socklen_t size = sizeof address;
-    if (getsockname(fd, &address.any, &size))
-        return false;
-    *local = peer_of_sockaddr(&address.any, size < sizeof address ? size : sizeof address);
-    return local->kind == PEER_IPV4 || local->kind == PEER_IPV6;
-}
-
 /* The address that a datagram came to, and the port of the socket it came to. */
 static void use_address(const struct local_address *address, struct peer *local)
 {
@@ -61,8 +48,8 @@ static bool local_for(void *owner, const struct gt_turn *turn, struct peer *loca
     const struct exchange *exchange = turn->exchange;
     (void)owner;
     if (connection)
-        return host_name_of(connection->fd, local);
-    if (!exchange || !host_name_of(exchange->post->listener->socket.fd, local))
+        return socket_local(connection->fd, local);
+    if (!exchange || !socket_local(exchange->post->listener->socket.fd, local))
         return false;
     use_address(&exchange->reply.local, local);
     return true;

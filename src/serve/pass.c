@@ -24,6 +24,7 @@
 #define WANT_PATIENCE_NS INT64_C(500000000)
 
 static void drain_timeout(struct timer *timer, int64_t now_ns);
+static void adjust_listeners(struct worker *worker);
 
 void pass_begin(struct worker *worker)
 {
@@ -261,8 +262,11 @@ void pass_drain(struct worker *worker)
 
 static void hurry(struct connection *connection)
 {
+    struct worker *worker = worker_of(connection);
     if (connection->output)
-        worker_mark_dirty(worker_of(connection), connection->output);
+        worker_mark_dirty(worker, connection->output);
+    if (connection->talks)
+        engine_timer_set(worker->engine, &connection->timer, worker->engine->now_ns);
 }
 
 /* It is between two passes: what goes on for it does so in the next. */
@@ -270,10 +274,11 @@ void pass_hurry(struct worker *worker)
 {
     worker->hurried = true;
     worker->more = true;
-    if (worker->affected.taken == 0)
+    if (worker->affected.taken == 0 && worker->talkers.taken == 0)
         return;
     worker_each(worker, hurry);
     each_post(worker, post_hurry);
+    adjust_listeners(worker); /* some may have ended by that */
 }
 
 /* Whether a listener pauses for want of memory or descriptors and will try again. */
@@ -321,7 +326,9 @@ static void drain_further(struct worker *worker)
         return;
     }
     worker->more = true;
-    bool quiet = worker->arrived == worker->arrived_before && list_empty(&worker->dirty);
+    bool quiet =
+        worker->arrived == worker->arrived_before && list_empty(&worker->dirty) && !worker->stirred;
+    worker->stirred = false;
     worker->quiet_passes = quiet ? worker->quiet_passes + 1 : 0;
     worker->arrived_before = worker->arrived;
     if (worker->quiet_passes >= 2 || ++worker->drain_passes >= 256)

@@ -52,6 +52,10 @@ struct settings {
     char *greeting_file;
     bool greeting_exact_file; /* the greeting is the file's, not the text's */
     bool close;
+    bool strict;
+    bool trust;                   /* scripts may do what this process may */
+    bool max_memory_given;        /* it was asked for, it is not the default */
+    bool max_script_memory_given; /* likewise */
     char *frame;
     int64_t pause_ns;
     int64_t max_message; /* bytes */
@@ -63,7 +67,6 @@ struct settings {
     int64_t drain_timeout_ns;
     int64_t max_connections;   /* 0: as many as descriptors allow, at most 10000 */
     int64_t max_memory;        /* bytes */
-    bool max_memory_given;     /* it was asked for, it is not the default */
     int64_t max_per_source;    /* connections; 0: no limit */
     int64_t rate_interval_ns;  /* between messages of one source; 0: no limit */
     int64_t send_buffer;       /* bytes; 0: not set */
@@ -87,15 +90,12 @@ struct settings {
     int64_t spin_ns;      /* 0 or less: not at all */
     char *talk_file;
     struct talk *talk; /* of a draft: the file, read; not owned, NULL: there is none */
-    bool strict;
     char *report;
     int64_t seed;        /* -1: none was given */
     int64_t match_bytes; /* of a message, that patterns see */
     int64_t max_script_steps;
-    int64_t max_script_memory; /* bytes, of a worker */
-    bool max_script_memory_given;
+    int64_t max_script_memory;     /* bytes, of a worker */
     int64_t max_script_allocation; /* bytes, of a call or resume */
-    bool trust;                    /* scripts may do what this process may */
 
     /* What sealing makes of it: replies and greeting have around them what the framing asks for. */
     struct framing framing;

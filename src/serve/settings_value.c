@@ -231,18 +231,6 @@ int setting_read_mode(struct settings *settings, const struct setting_row *row, 
 
 /* ---- replies and greetings: the last one wins ---- */
 
-/* Fit for a terminal, but with backslashes as they were typed: the sentence is about them. */
-static void as_typed(char *to, size_t size, struct slice text)
-{
-    char *end = escape_string(to, size, text);
-    for (const char *from = to; *from; from++) {
-        if (from[0] == '\\' && from[1] == '\\')
-            from++;
-        *end++ = *from;
-    }
-    *end = '\0';
-}
-
 static struct slice first_character(const char *text)
 {
     uint32_t code;
@@ -265,8 +253,8 @@ static int read_escaped(char **place, const struct setting_row *row, const char 
         return result < 0 ? error_set(error, GT_FAILED, "memory is out")
                           : keep_text(place, value, error);
     char given[128], character[32];
-    as_typed(given, sizeof(given), slice_of_text(value));
-    as_typed(character, sizeof(character), first_character(value + wrong + 1));
+    escape_as_typed(given, sizeof(given), slice_of_text(value));
+    escape_as_typed(character, sizeof(character), first_character(value + wrong + 1));
     return error_set(error, GT_WRONG,
                      "--%s '%s': \\%s is not an escape; one of \\n \\r \\t \\0 \\xHH \\\\",
                      row->shown.name, given, character);

@@ -2,6 +2,7 @@
 #include "serve/socket_kinds.h"
 
 #include <goodtalk.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 static int open_kind(const struct address *address, const struct settings *settings,
@@ -47,4 +48,17 @@ int sockets_open(const struct address *address, const struct settings *settings,
         close(sockets[*count - 1].fd);
     }
     return status;
+}
+
+bool socket_local(int fd, struct peer *local)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in6 largest;
+    } address;
+    socklen_t size = sizeof address;
+    if (getsockname(fd, &address.any, &size))
+        return false;
+    *local = peer_of_sockaddr(&address.any, size < sizeof address ? size : sizeof address);
+    return local->kind == PEER_IPV4 || local->kind == PEER_IPV6;
 }

@@ -12,6 +12,7 @@
 #define SERVE_SOCKET_H
 
 #include "base/address.h"
+#include "base/peer.h"
 #include "serve/settings.h"
 
 #include <sys/stat.h>
@@ -53,6 +54,9 @@ int sockets_open(const struct address *address, const struct settings *settings,
 bool socket_multiplies(const struct listening_socket *socket);
 int socket_share(struct listening_socket *first, const struct settings *settings,
                  struct listening_socket *other, struct error *error);
+
+/* Which address of ours this socket has; false where it is none of IP. */
+bool socket_local(int fd, struct peer *local);
 
 /* Remove the Unix socket file, if it is still the one that was made. Call it before fd is closed
  * (by the caller, engine_close): while the socket is open nobody takes its file for stale, and no

@@ -9,6 +9,7 @@
 #include "guard/ready.h"
 #include "record/journal.h"
 #include "reply/command.h"
+#include "reply/talk.h"
 #include "serve/budget.h"
 #include "serve/engine_choice.h"
 #include "serve/host.h"
@@ -70,6 +71,10 @@ static int check_start(gt_server *server)
     }
     if (server->begun)
         return error_set(&server->error, GT_WRONG, "a server runs once");
+    if (server->callback.heard && server->talk && server->talk->words.kind != TALK_OF_SETTINGS)
+        return error_set(&server->error, GT_WRONG,
+                         "%s replies, and so would the message callback: one of them",
+                         server->talk->name);
     if (list_empty(listeners))
         return error_set(&server->error, GT_WRONG,
                          "no address to listen on: gt_listen comes first");

@@ -11,7 +11,7 @@
  * While a script does anything but hear its peer's time stands still: neither idle-timeout nor
  * message-timeout counts that against it. Where the connection closes for a reason of its own (a
  * timeout, a malformed length, the server stops) the script learns it as it hears, and may say a
- * last word. */
+ * last word. A server that drains lets it hear first what has come by then. */
 #include "serve/talker.h"
 
 #include "serve/server.h"
@@ -133,13 +133,15 @@ static const struct conversation_host host = {.line = line_of,
 
 /* ---- beginning ---- */
 
-bool talker_open(struct connection *connection)
+void talker_open(struct connection *connection)
 {
     struct worker *worker = worker_of(connection);
     struct replier *replier = connection->settings->replier;
     struct talker *talker = pool_take(&worker->talkers);
-    if (!talker)
-        return false;
+    if (!talker) {
+        connection_doom(connection, REASON_NO_MEMORY);
+        return;
+    }
     *talker = (struct talker){.connection = connection,
                               .framing = connection->settings->framing,
                               .paused_ns = worker->engine->now_ns};
@@ -148,12 +150,12 @@ bool talker_open(struct connection *connection)
     talker->conversation.listener = connection->listener->socket.name;
     if (replier->table->converse(replier, worker->number, &talker->conversation) != GT_DONE) {
         pool_give(&worker->talkers, talker);
-        return false;
+        connection_doom(connection, REASON_SCRIPT_FAILED);
+        return;
     }
     connection->framing = &talker->framing;
     connection->talks = true;
     connection->singly = true;
-    return true;
 }
 
 /* ---- going on ---- */
@@ -221,6 +223,7 @@ static void note_need(struct talker *talker)
 static void resume(struct talker *talker, const struct message *message)
 {
     talker->resumes++;
+    worker_of(talker->connection)->stirred = true;
     talker->conversation.answered = talker->connection->heard;
     conversation_resume(&talker->conversation, message);
     note_need(talker);
@@ -231,11 +234,25 @@ void talker_heard(struct connection *connection, const struct message *message)
     resume(talker_of(connection), message);
 }
 
+/* A server that stops does not wait where something is left to be heard. */
+static bool is_hurried(const struct connection *connection)
+{
+    return worker_of(connection)->hurried && connection->input.size > 0;
+}
+
+/* Whether it could be resumed, in some turn. */
+static bool is_ready(const struct talker *talker)
+{
+    const struct conversation *conversation = &talker->conversation;
+    return conversation_due(conversation) ||
+           (conversation->need == NEEDS_TIME && is_hurried(talker->connection));
+}
+
 bool talker_due(const struct connection *connection)
 {
     const struct talker *talker = talker_of(connection);
     return talker->resumes < TALKER_RESUMES_MOST && connection->doom == REASON_NONE &&
-           conversation_due(&talker->conversation);
+           is_ready(talker);
 }
 
 void talker_go_on(struct connection *connection)
@@ -250,7 +267,7 @@ int64_t talker_deadline(const struct connection *connection)
     const struct conversation *conversation = &talker->conversation;
     if (conversation->need == NEEDS_NOTHING)
         return NEVER_NS;
-    if (talker->resumes >= TALKER_RESUMES_MOST || conversation_due(conversation))
+    if (talker->resumes >= TALKER_RESUMES_MOST || is_ready(talker))
         return worker_of(connection)->engine->now_ns;
     bool timed = conversation->need == NEEDS_MESSAGE || conversation->need == NEEDS_TIME;
     return timed ? conversation->until_ns : NEVER_NS;

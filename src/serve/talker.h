@@ -31,9 +31,9 @@ static inline struct talker *talker_of(const struct connection *connection)
     return (struct talker *)(framing - offsetof(struct talker, framing));
 }
 
-/* Give a new connection its conversation; it runs when the connection goes on. False: memory is
- * out. */
-bool talker_open(struct connection *connection);
+/* Give a new connection its conversation, which runs when the connection goes on; or doom it, where
+ * that has no memory. */
+void talker_open(struct connection *connection);
 
 /* A turn begins. */
 static inline void talker_begin_turn(struct connection *connection)

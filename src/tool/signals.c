@@ -84,6 +84,7 @@ void signals_catch_stops(void (*call)(void *context), void *context)
     stop_context = context;
     stop_call = call;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* who ignores it has no children to ask for their status */
     for (size_t i = 0; i < STOPPING_COUNT; i++)
         catch_signal(stopping[i], stop);
 }

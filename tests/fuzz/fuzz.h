@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/escape.h"
+#include "logarithms.h"
 
 #include <stdio.h>
 #include <stdlib.h>

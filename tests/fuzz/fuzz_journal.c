@@ -4,6 +4,7 @@
  * The first byte chooses: the rest is the file; or it is what follows a good header; or frames of
  * it get the id and the CRC that make them good, in order or not, so that what comes behind these
  * is reached. */
+#include "logarithms.h"
 #include "record/journal_judge.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* Whatever a line of a log holds, it is a message or it is none; a message, written again, is read
  * back as the same. And whatever the words, a moment and a peer are read or refused. */
+#include "logarithms.h"
 #include "tool/show_log_line.h"
 
 #include "record/record.h"

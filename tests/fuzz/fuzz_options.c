@@ -6,7 +6,6 @@
 static void check_given(const struct options *options, const struct words *words)
 {
     require(options->count >= 0 && options->connections >= 0);
-    require(options->given.address_count >= 1 || options->action != OPTIONS_SERVE);
     require(options->given.address_count <= (size_t)words->count);
     for (size_t i = 0; i < options->given.option_count; i++) {
         const struct given_option *option = &options->given.options[i];
@@ -14,8 +13,11 @@ static void check_given(const struct options *options, const struct words *words
     }
 }
 
-static void apply(const struct options *options)
+/* A talk file is not read: what a name points at is not the input's business. */
+static void apply(struct options *options)
 {
+    if (options->talks)
+        return;
     gt_server *server = gt_create();
     require(server != NULL);
     if (options_apply(options, server) != GT_DONE)

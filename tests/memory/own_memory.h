@@ -20,6 +20,7 @@
 #define bytes_free    own_bytes_free
 
 #define escape_text       own_escape_text
+#define escape_as_typed   own_escape_as_typed
 #define escape_string     own_escape_string
 #define escape_needed     own_escape_needed
 #define escape_json       own_escape_json

@@ -224,6 +224,8 @@ static const char *check_sums(const struct worker *worker, const struct check_su
     if (sum->outputs != worker->outputs.taken || sum->parcels != worker->parcels.taken ||
         sum->stagings != worker->stagings.taken || sum->affected != worker->affected.taken)
         return "outputs, parcels, stagings or effects are nobody's";
+    if (sum->talkers != worker->talkers.taken)
+        return "a conversation is nobody's";
     return NULL;
 }
 

@@ -54,6 +54,7 @@ static const char *sum_output(const struct connection *connection, struct check_
 {
     const struct output *output = connection->output;
     sum->memory += connection->input.capacity;
+    sum->talkers += connection->talks;
     if (!output)
         return NULL;
     if (output->connection != connection)

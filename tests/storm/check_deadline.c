@@ -5,6 +5,7 @@
  * pass ends. Of a send under way its next look counts, which must not be far off; and a moment that
  * lies in the future is nobody's. */
 #include "check_parts.h"
+#include "serve/talker.h"
 
 #define NEVER       INT64_MAX
 #define MS          INT64_C(1000000)
@@ -42,7 +43,8 @@ static int64_t open_deadline(const struct connection *connection)
     int64_t message_ns = timeout(connection, settings->message_timeout_ns, 30 * SECOND);
     if (connection->paid && paying_waits(connection))
         return connection->started_ns + MS;
-    if (connection->input.size == 0 && (connection->output || worker->intake_paused))
+    bool busy = connection->talks && !talker_idles(connection);
+    if (connection->input.size == 0 && (connection->output || worker->intake_paused || busy))
         return NEVER;
     if (connection->input.size == 0)
         return after(connection->active_ns, idle_ns);
@@ -61,6 +63,8 @@ static int64_t deadline_of(const struct connection *connection, int64_t now_ns)
         look_ns = now_ns + LOOK_MOST;
     if (connection->state == CONNECTION_LINGERING)
         return (connection->started_ns ? connection->started_ns : now_ns) + LINGER_MOST;
+    if (connection->talks)
+        look_ns = earlier(look_ns, talker_deadline(connection));
     return connection->state == CONNECTION_OPEN ? earlier(look_ns, open_deadline(connection))
                                                 : look_ns;
 }

@@ -17,6 +17,7 @@ struct check_sum {
     size_t stagings;
     size_t affected;
     size_t outputs;
+    size_t talkers;
 };
 
 /* Each: NULL, or what is broken. */

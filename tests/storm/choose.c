@@ -23,6 +23,8 @@ static void choose_goal(const struct dice *dice)
 {
     struct choice *choice = dice->choice;
     int64_t die = dice_between(dice, 1, 100);
+    if (choice->plan.talks) /* the count would be one of conversations */
+        die = die > 80 ? 100 : 1;
     if (die > 95 && has_connections(&choice->plan))
         choice->connections = dice_between(dice, 1, 5);
     else if (die > 62)

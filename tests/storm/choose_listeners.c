@@ -3,6 +3,7 @@
  */
 #include "dice.h"
 
+#include "converse.h"
 #include "serve/server.h"
 
 #include <stdio.h>
@@ -115,6 +116,7 @@ static void choose_reply(const struct dice *dice, struct scenario_listener *list
         choose_text(dice, listener, "greeting", (size_t)dice_between(dice, least, most),
                     &listener->greeting);
     listener->one_each = dice_in_some(dice, 15) && !chunks;
+    listener->one_each &= !dice->choice->plan.talks;
     dice_set(dice, "close", listener->one_each ? "on" : "off");
     if (dice->choice->plan.application)
         listener->reply = REPLIES_BY_APPLICATION;
@@ -151,6 +153,14 @@ static void open_socket(const struct dice *dice, struct scenario_listener *liste
     abort();
 }
 
+/* Whether a conversation takes the place of its echo. Chunks are larger where nobody hears for a
+ * while. */
+static bool talks(const struct dice *dice, const struct scenario_listener *listener)
+{
+    return dice->choice->plan.talks && listener->reply == REPLIES_ECHO &&
+           listener->socket < SOCKET_UDP && listener->speech.kind != SPEECH_CHUNK;
+}
+
 static void choose_listener(const struct dice *dice, struct scenario_listener *listener)
 {
     listener->pause_ns = 250 * MS;
@@ -165,6 +175,8 @@ static void choose_listener(const struct dice *dice, struct scenario_listener *l
         dice_set_number(dice, "udp-amplification", (int64_t)listener->amplification, "");
     }
     open_socket(dice, listener);
+    if (talks(dice, listener))
+        converse_instead(dice->server, &listener->speech);
 }
 
 void choose_listeners(const struct dice *dice)
@@ -174,6 +186,7 @@ void choose_listeners(const struct dice *dice)
         dice_in_some(dice, 55) ? 1 : (unsigned)dice_between(dice, 2, LISTENERS_MOST);
     plan->chunks = dice_in_some(dice, 6);
     plan->application = dice_in_some(dice, 25);
+    plan->talks = !plan->application && dice_in_some(dice, 30);
     plan->effects = plan->application && dice_in_some(dice, 50);
     if (plan->application && dice_in_some(dice, 60))
         plan->later_ns = dice_between(dice, 1, dice_in_some(dice, 20) ? 3000 : 30) * MS;

@@ -88,6 +88,8 @@ static const struct reason_rule rules[] = {
     {"gave-way", true, may_give_way},
     {"memory", true, may_lack_memory},
     {"no-memory", true, may_want_memory},
+    {"script-failed", true, may_want_memory},
+    {"unmet", false, may_not},
     {"idle-timeout", true, may_be_idle},
     {"message-timeout", true, may_be_unfinished},
     {"write-timeout", false, may_acknowledge_nothing},

@@ -85,6 +85,7 @@ struct scenario_plan {
     bool prompt;      /* what is taken is shown at once */
     bool application; /* replies to all messages */
     bool effects;     /* and something happens to the replies */
+    bool talks;       /* conversations do what an echo would */
     int64_t later_ns; /* it may take so long */
     bool crowd;       /* many clients, and most of them hostile */
     bool jumps;       /* the wall clock is set now and then */

@@ -52,7 +52,7 @@ static void obey(struct outcome *outcome, const char *word)
     else if (strcmp(word, "error") == 0)
         run_error = first;
     else if (strcmp(word, "strict") == 0)
-        outcome_unmatched(outcome, &message);
+        outcome_unmatched(outcome, &message, true);
     else if (strcmp(word, "rule") == 0)
         outcome_rule(outcome, 1, ++rules, slice_of_hex(&first), 1, 0);
     else if (strcmp(word, "good") == 0)

@@ -19,8 +19,8 @@ COUNTERS = ["connections", "connections-open", "datagrams", "datagrams-refused",
 REASONS = ["peer-closed", "replied", "finished", "drained", "gave-way", "per-source", "reset",
            "talked", "unmet", "script-failed", "reset-sent", "undelivered", "too-long", "malformed",
            "unframed", "unfinished", "idle-timeout", "message-timeout", "write-timeout",
-           "drain-timeout", "memory", "no-memory", "unrecorded", "command-failed",
-           "command-ended", "abandoned", "socket-error"]
+           "drain-timeout", "memory", "no-memory", "unrecorded", "command-failed", "command-ended",
+           "abandoned", "socket-error"]
 OF_TALKS = ["expects-failed", "scripts-failed", "unmatched"]
 EVERYTHING = {*COUNTERS, *OF_TALKS} | {f"ended-{reason}" for reason in REASONS}
 TOLD = b'"event":"counters"'

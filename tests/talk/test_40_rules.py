@@ -55,9 +55,9 @@ def test_functions_reply(serve):
           { "^add (\\d+)(?: (\\d+))?$", function (message, one, other)
               return one + (other or 0) .. " for " .. message.peer
             end },
-          { "^quiet$", function () return false end },
+          { "^quiet$", function () end },
           function (message)
-            if message.text:find "^%u+$" then return message.text:lower() end
+            return message.text:find "^%u+$" ~= nil and message.text:lower()  -- false: the next rule
           end,
           { "", "something else" },
         }""")

@@ -144,6 +144,17 @@ def test_what_came_instead_of_a_message_is_told(goodtalk):
         f'{mail}:7: expected "^QUIT$", heard timeout']
 
 
+def test_the_line_is_told_whatever_the_name_and_the_way_of_calling(goodtalk):
+    for call in ['peer:expect "^bye"', 'pcall(peer.expect, peer, "^bye")',
+                 'load([[local peer = ... peer:expect "^bye"]], "=my\\27[2J talk.lua")(peer)']:
+        named = write(GREETING + f"talk(function (peer)\n{call}\nend)", "my talk.lua")
+        talk = goodtalk("-t", named)
+        tell(talk.port, "hello")
+        assert talk.ended() == 4
+        place = "my\\x1b[2J talk.lua:1" if "load" in call else "my talk.lua:3"
+        assert lines_of(talk)[0].split(": ", 1)[1] == f'{place}: expected "^bye", heard "hello" (message 0-1)'
+
+
 def test_as_json_both_are_members(goodtalk):
     talk = goodtalk("-t", write(MAIL), "--log-format", "json")
     tell(talk.port, "HALLO \x1b")
@@ -229,14 +240,24 @@ def test_a_rule_that_matched_too_seldom_is_told_with_its_number(goodtalk):
                               "talk: 0 of 1 required rule matched often enough"]
 
 
-def test_a_file_that_is_read_again_begins_anew(goodtalk):
-    rules = write(GREETING + 'reply { { "^a", "A", required = 1 } }')
+@pytest.mark.parametrize("before, after, status", [("b", "a", 0), ("a", "b", 4)])
+def test_a_file_that_is_read_again_is_the_one_that_requires(goodtalk, before, after, status):
+    rules = write(GREETING + f'reply {{ {{ "^{before}", "A", required = 1, times = 1 }}, {{ "", "B" }} }}')
     talk = goodtalk("-n", "2", "-t", rules)
-    assert tell(talk.port, "a") == b"A\n"
-    write(GREETING + 'reply { { "^b", "B", required = 1, times = 1 } }')
+    assert tell(talk.port, before) == b"A\n"
+    write(GREETING + f'reply {{ {{ "^{after}", "A", required = 1, times = 1 }}, {{ "", "B" }} }}')
     talk.signal(signal.SIGHUP)
     talk.told_about("read again")
-    assert tell(talk.port, "b") == b"B\n"
+    assert tell(talk.port, "a") == (b"B\n" if status else b"A\n")
+    assert talk.ended() == status
+
+
+def test_what_a_file_required_before_it_was_read_again_is_forgotten(goodtalk):
+    talk = goodtalk("-n", "1", "-t", write(GREETING + 'reply { { "^never", "A", required = 1 } }'))
+    write(GREETING + 'reply { { "^a", "A", required = 1 } }')
+    talk.signal(signal.SIGHUP)
+    talk.told_about("read again")
+    assert tell(talk.port, "a") == b"A\n"
     assert talk.ended() == 0
 
 

@@ -111,8 +111,8 @@ class TestReport:
     def test_has_a_case_for_each_conversation(self, goodtalk):
         talk = goodtalk("-n", "3", "-t", write(MAIL), "--report", "report.xml")
         for word in ("QUIT", "NOOP <&\x1b", "QUIT"):
+            assert not os.path.exists("report.xml")
             tell(talk.port, "EHLO me", word)
-        assert not os.path.exists("report.xml")
         assert talk.ended() == 4
         cases = cases_of("report.xml")
         assert [cases[name] for name in ("run", "conversation 1", "conversation 3")] == [("ok", None)] * 3

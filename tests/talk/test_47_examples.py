@@ -1,4 +1,5 @@
 """The talk files of examples/talks, each talked to by the client that its name makes one think of."""
+import contextlib
 import json
 import os
 import re
@@ -303,6 +304,31 @@ def test_smtp_out_of_order(talk_file):
                            (b"DATA", b"503"), (b"quit", b"221")):
             assert client.send(said + b"\r\n").line()[:3] == code, said
         assert client.ended_silently()
+    ended_well(talk)
+
+
+def test_smtp_a_thousand_at_once_are_small(goodtalk, tmp_path):
+    """At most 2 KB of Lua's memory for each who has said EHLO: as a copy of the file tells, which counts."""
+    source = (TALKS / "smtp.lua").read_text()
+    says, tells = "peer:say(simple[verb])", "peer:say(simple[verb] or collectgarbage('count') .. '\\r\\n')"
+    counting = source.replace("if simple[verb]", "if simple[verb] or verb == 'COUNT'").replace(says, tells)
+    assert counting.count("COUNT") == 1 and counting.count("collectgarbage") == 1
+    (tmp_path / "smtp.lua").write_text(counting)
+    talk = goodtalk("-t", str(tmp_path / "smtp.lua"), "-s", "none", at=LOCAL)
+
+    def count(client):
+        return min(float(client.send(b"COUNT\r\n").line()) * 1024 for _ in range(200))
+
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(talk.port))]
+        assert clients[0].line()[:3] == b"220"
+        alone = count(clients[0])
+        clients += [stack.enter_context(Client(talk.port)) for _ in range(1000)]
+        for client in clients[1:]:
+            assert client.send(b"EHLO me\r\n").lines(4)[3] == b"250 PIPELINING\r\n"
+        each = (count(clients[0]) - alone) / 1000
+    print(f"{each:.0f} bytes each")
+    assert 500 < each < 2048
     ended_well(talk)
 
 

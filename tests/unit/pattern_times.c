@@ -1,4 +1,4 @@
-/* How long evil patterns take, at most: for make soak-patterns, on a quiet machine. Arguments: how
+/* How long evil patterns take, at most: for make soak-script, on a quiet machine. Arguments: how
  * many milliseconds a match may take. */
 #include "evil_patterns.h"
 #include "reply/pattern.h"

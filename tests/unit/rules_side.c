@@ -126,7 +126,8 @@ void rules_side_expect(struct rules_side *side, const char *text, const char *ex
         assert_int_equal(when, REPLY_NONE);
         return;
     }
-    char *reply = strndup((const char *)side->reply.bytes.data, side->reply.bytes.size);
+    struct slice bytes = side->reply.bytes;
+    char *reply = bytes.size > 0 ? strndup((const char *)bytes.data, bytes.size) : strdup("");
     assert_int_equal(when, REPLY_NOW);
     assert_non_null(reply);
     assert_string_equal(reply, expected);

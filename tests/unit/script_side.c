@@ -15,6 +15,7 @@ struct script *side_script(bool trusted)
     const struct script_bounds bounds = {.steps = SIDE_STEPS,
                                          .call_bytes = SIDE_CALL_BYTES,
                                          .state_bytes = SIDE_STATE_BYTES,
+                                         .step_ns = 10000, /* under valgrind, too */
                                          .trusted = trusted};
     struct script *script = script_create(&bounds, &error);
     if (!script)

@@ -86,6 +86,19 @@ static void an_end_is_not_what_is_expected(void **state)
     talk_stop(&side);
 }
 
+static void a_reset_is_not_what_is_expected(void **state)
+{
+    (void)state;
+    struct talk_side side;
+    talk_start(&side, expecting, kept);
+    struct sim_client *client = talk_come(&side);
+    talk_say(&side, client, "EH");
+    sim_client_reset(client);
+    sim_server_run(&side.world, 10 * MS);
+    assert_false(outcome_met(side.outcome));
+    talk_stop(&side);
+}
+
 /* It has sent nothing: nobody was there who could have failed. */
 static void a_probe_fails_at_nothing(void **state)
 {
@@ -324,6 +337,7 @@ int main(void)
         cmocka_unit_test(what_is_not_met_is_told),
         cmocka_unit_test(silence_is_not_what_is_expected),
         cmocka_unit_test(an_end_is_not_what_is_expected),
+        cmocka_unit_test(a_reset_is_not_what_is_expected),
         cmocka_unit_test(a_probe_fails_at_nothing),
         cmocka_unit_test(a_wrong_pattern_is_an_error),
         cmocka_unit_test(patterns_are_bounded),

@@ -37,11 +37,13 @@ static void conversations_are_counted_when_they_end(void **state)
     talk_start(&side, hearing, twice);
     struct sim_client *anna = talk_come(&side);
     struct sim_client *probe = talk_come(&side);
-    sim_client_close(probe);
+    assert_true(sim_client_got(probe, "hello\n"));
+    sim_client_shutdown(probe);
     talk_say(&side, anna, "1\n2\n3\n4\n");
     struct sim_client *bert = talk_come(&side);
     talk_say(&side, bert, "quit\n");
     assert_true(sim_client_got(bert, "hello\n"));
+    assert_true(sim_client_state(bert).ended);
     sim_server_run(&side.world, 3 * SEC);
     assert_false(server_over(side.world.server));
     struct sim_client *late = talk_come(&side);

@@ -172,9 +172,6 @@ static void what_has_happened_already_is_waited_for(void **state)
     assert_int_equal(fake.writes, 1);
     assert_int_equal(recorder->recorded, 2);
     assert_int_equal(changes, 1);
-    recorder_commit(recorder); /* nothing is left to wait with */
-    pass_time(0);
-    assert_int_equal(fake.writes, 1);
     assert_there(JOURNAL_WHOLE, 2, 0);
     shut();
 }

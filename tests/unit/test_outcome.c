@@ -144,7 +144,7 @@ static void a_script_fails_with_its_traceback_on_one_line(void **state)
 /* It is said either way; only the strict are hurt by it. */
 static void a_message_without_a_rule_matters_to_the_strict(void **state)
 {
-    outcome_unmatched(*state, &message);
+    outcome_unmatched(*state, &message, true);
     assert_told("unmatched", "no rule matches \"QUIT\\x1b[2J\" (message 3-7)");
     assert_true(!ear.unmet && ear.level == GT_WARNING);
     assert_true(outcome_met(*state));
@@ -152,7 +152,7 @@ static void a_message_without_a_rule_matters_to_the_strict(void **state)
     assert_int_equal(outcome_use(*state, 2, "mail.lua", true), GT_DONE);
     assert_true(outcome_met(*state));
     assert_summary(*state, "1 message that no rule matches");
-    outcome_unmatched(*state, &message);
+    outcome_unmatched(*state, &message, true);
     assert_true(ear.unmet && ear.level == GT_ERROR);
     assert_string_equal(ear.reason, "strict");
     assert_false(outcome_met(*state));
@@ -288,7 +288,7 @@ static void messages_without_a_rule_leave_room_for_conversations(void **state)
     struct outcome *outcome = *state;
     assert_int_equal(outcome_use(outcome, 1, "mail.lua", true), GT_DONE);
     for (int i = 0; i < 1000; i++)
-        outcome_unmatched(outcome, &message);
+        outcome_unmatched(outcome, &message, true);
     struct outcome_failure failure = failed_expect(outcome_begin(outcome));
     outcome_failed(outcome, &failure);
     assert_reported(outcome, "message=\"1000 messages that no rule matches\"", true);

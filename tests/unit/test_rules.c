@@ -40,6 +40,27 @@ static void a_message_that_none_matches_is_told(void **state)
     rules_side_close(&side);
 }
 
+static void unmatched_messages_are_all_counted_and_some_are_told(void **state)
+{
+    (void)state;
+    struct rules_side *side = rules_side_open("reply { { '^a', 'b' } }");
+    for (int i = 0; i < 1000; i++)
+        rules_side_expect(side, "x", NULL);
+    unsigned lines = 0;
+    for (const char *at = side->told; (at = strchr(at, '\n')); at++)
+        lines++;
+    assert_int_equal(lines, 10);
+    side->told[0] = '\0';
+    side->time_us += 1000000;
+    rules_side_expect(side, "x", NULL);
+    assert_non_null(
+        strstr(side->told, "host: messages that no rule matches; 990 more were not told\n"));
+    struct outcome_counts counts;
+    outcome_count(side->outcome, &counts);
+    assert_int_equal(counts.unmatched, 1001);
+    rules_side_close(&side);
+}
+
 static void the_empty_pattern_matches_everything(void **state)
 {
     (void)state;
@@ -393,16 +414,19 @@ static void a_pattern_at_its_limit_does_not_match_and_is_told(void **state)
     struct rules_side *side = rules_side_open("reply { { '(a+)+$', 'evil' }, { '', 'next' } }");
     char text[64] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!";
     rules_side_expect(side, "aaa", "evil");
-    rules_side_expect(side, text, "next");
-    rules_side_expect(side, text, "next");
-    assert_string_equal(side->told, "host: rule 1: its pattern would take too long for this "
-                                    "message, and is taken not to match\n");
+    for (int i = 0; i < 12; i++)
+        rules_side_expect(side, text, "next");
+    const char *sentence = "host: rule 1: its pattern would take too long for this message, and is "
+                           "taken not to match\n";
+    for (int i = 0; i < 10; i++)
+        assert_memory_equal(side->told + (size_t)i * strlen(sentence), sentence, strlen(sentence));
+    assert_int_equal(strlen(side->told), 10 * strlen(sentence));
     side->told[0] = '\0';
     side->time_us += 1000000;
     rules_side_expect(side, text, "next");
     assert_string_equal(side->told,
                         "host: rule 1: its pattern would take too long for this message, and is "
-                        "taken not to match (and 1 more since the last was told)\n");
+                        "taken not to match; 2 more were not told\n");
     rules_side_close(&side);
 }
 
@@ -411,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_that_matches_replies),
         cmocka_unit_test(a_message_that_none_matches_is_told),
+        cmocka_unit_test(unmatched_messages_are_all_counted_and_some_are_told),
         cmocka_unit_test(the_empty_pattern_matches_everything),
         cmocka_unit_test(a_rule_may_say_nothing),
         cmocka_unit_test(places_are_filled_in),

@@ -92,7 +92,14 @@ static void each_call_has_steps_of_its_own(void **state)
         side_result(*state, "for i = 1, 60000 do end");
     side_fails(*state, "for i = 1, 200000 do end",
                "test.lua:1: too many steps: more than 100000 in one call (max-script-steps)\n"
-               "stack traceback:\n\ttest.lua:1: in the main chunk");
+               "stack traceback:\n\ttest.lua:1: in main chunk");
+    side_fails(*state,
+               "local function f()\n  while true do pcall(pcall, string.rep, 'x', 9) end\nend\nf()",
+               "test.lua:2: too many steps");
+    side_fails(*state, "local function f()\n  while true do end\nend\nlocal t = {m = f}\nt.m()",
+               "\n\ttest.lua:2: in field 'm'\n\ttest.lua:5: in main chunk");
+    side_fails(*state, "pcall(function()\n  while true do end\nend)",
+               "\n\ttest.lua:2: in function <test.lua:1>\n\t[C]: in global 'pcall'\n");
     side_result(*state, "for i = 1, 60000 do end");
 }
 

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -105,10 +106,32 @@ static const struct runaway runaways[] = {
      STEPS},
     {"utf8-len", "local s = ('x'):rep(300000) while true do utf8.len(s) end", STEPS},
     {"upper-long", "local s = ('x'):rep(100000) while true do s:upper() end", MEMORY},
-    {"date-long", "local f = ('%c'):rep(1000) while true do os.date(f) end", STEPS},
+    {"date-long", "local f = ('%c'):rep(100) while true do os.date(f) end", STEPS},
     {"tonumber-long", "local s = ('1'):rep(300000) while true do tonumber(s) end", STEPS},
     {"pack-long", "local f = ('b'):rep(10000) while true do pcall(string.pack, f) end", STEPS},
     {"print-many", "function log() end while true do print('a', 1, nil) end", STEPS},
+
+    /* Single instructions that take long. */
+    {"compare-long",
+     "local a, b = ('x'):rep(100000) .. 'a', ('x'):rep(100000) .. 'b' while true do local c = a < "
+     "b "
+     "end",
+     STEPS},
+    {"equal-long",
+     "local a, b = ('x'):rep(100000) .. 'a', ('x'):rep(100000) .. 'b' while true do local c = a == "
+     "b "
+     "end",
+     STEPS},
+    {"convert-long", "local s = ('1'):rep(200000) while true do local c = s + 1 end", STEPS},
+    {"floor-long", "local s = ('1'):rep(200000) while true do math.floor(s) end", STEPS},
+    {"next-empty",
+     "local t = {} for i = 1, 9000 do t[i] = i end for k in pairs(t) do t[k] = nil end "
+     "while true do next(t) end",
+     STEPS},
+    {"varargs",
+     "local function f(...) while true do local n = select('#', ...) end end "
+     "f(table.unpack({}, 1, 9000))",
+     "(max-script-"},
 
     /* Memory. */
     {"concat-memory", "local s = 'x' while true do s = s .. s end", MEMORY},
@@ -124,7 +147,7 @@ static const struct runaway runaways[] = {
     {"buffer-memory", "return ('x'):rep(3000):gsub('x', ('y'):rep(3000))", MEMORY},
     {"concat-table",
      "local t = {} for i = 1, 3000 do t[i] = ('x'):rep(100) end table.concat(t, "
-     "('y'):rep(1000))",
+     "('y'):rep(9000))",
      MEMORY},
     {"coroutines-kept", "local t = {} for i = 1, 1e9 do t[i] = coroutine.create(print) end", STEPS},
     {"garbage", "while true do local t = {{}, {}, {}} end", MEMORY},
@@ -316,6 +339,40 @@ static int run_alone(const struct runaway *runaway)
     return trouble != NULL;
 }
 
+/* ---- the time that each takes ---- */
+
+static double cpu_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static double time_of(const struct runaway *runaway)
+{
+    const char *said;
+    static const struct script_bounds bounds = {
+        .steps = 1000000, .call_bytes = (size_t)8 << 20, .state_bytes = (size_t)64 << 20};
+    struct error error;
+    struct script *script = script_create(&bounds, &error);
+    prepare(script);
+    double began = cpu_ms();
+    side_run(script, runaway->source, &said);
+    double took = cpu_ms() - began;
+    printf("| %-18s | %6.1f | %.*s |\n", runaway->name, took, (int)strcspn(said, "\n"), said);
+    script_destroy(&script);
+    return took;
+}
+
+static int run_all_timed(void)
+{
+    int slow = 0;
+    printf("| script             |     ms | it ends with |\n| --- | --- | --- |\n");
+    for (size_t i = 0; i < LENGTH(runaways); i++)
+        slow += time_of(&runaways[i]) > 200;
+    return slow > 0;
+}
+
 int main(int count, char **words)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +382,8 @@ int main(int count, char **words)
         cmocka_unit_test(coroutines_that_close_each_other_do_not_use_up_the_stack),
         cmocka_unit_test(deep_recursion_in_c_is_an_error),
     };
+    if (count > 1 && strcmp(words[1], "--times") == 0)
+        return run_all_timed();
     const struct runaway *alone = count > 1 ? runaway_named(words[1]) : NULL;
     if (alone)
         return run_alone(alone);
