@@ -197,21 +197,20 @@ static bool leaves_in_steps(struct part *part)
     return affected && part->bytes.size > 0 && affected_in_steps(affected);
 }
 
-/* Its next bytes are a send for themselves. It stays at the head of the queue until the last ones,
- * and where it hangs after them for good. */
-SELDOM static void leave_step(struct output *output, struct parcel *parcel, unsigned *replies)
+/* Its next bytes are a send for themselves, and it stays at the head of the queue; false: they are
+ * the last ones, and it leaves with them. Where it hangs after them it stays for good. */
+SELDOM static bool leave_step(struct output *output, struct parcel *parcel)
 {
     struct slice all = parcel->part.bytes;
     size_t size = affected_step(parcel->affected, all.size);
     if (parcel->affected->effects.pieces > 0)
         output->send.op.flags = OP_SEGMENT;
-    if (size == all.size && !parcel->affected->effects.hang) {
-        leave_parcel(output, parcel, replies);
-        return;
-    }
+    if (size == all.size && !parcel->affected->effects.hang)
+        return false;
     add_vector(output, slice_of(all.data, size));
     parcel->part.bytes = slice_after(all, size);
     output->waiting_bytes -= size;
+    return true;
 }
 
 /* Gather what may leave into one send: 1, 0 when there is nothing to send, -ENOMEM. */
@@ -226,12 +225,12 @@ static int gather(struct output *output)
         struct part *part = list_item(output->queue.next, struct part, link);
         if (!part_may_leave(output, part))
             break;
-        if (leaves_in_steps(part)) {
-            leave_step(output, parcel_of(part), &replies);
+        bool alone = leaves_in_steps(part);
+        if (alone && leave_step(output, parcel_of(part)))
             break;
-        }
         left = part->turn ? leave_turn(output, part->turn, &replies)
                           : leave_parcel(output, parcel_of(part), &replies);
+        left &= !alone;
     }
     counters_add(output->worker->counters, COUNTER_REPLIES, replies);
     if (output->send.part_count > 0)
