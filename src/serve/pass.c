@@ -263,10 +263,13 @@ void pass_drain(struct worker *worker)
 static void hurry(struct connection *connection)
 {
     struct worker *worker = worker_of(connection);
+    struct timer *timer = &connection->timer;
+    int64_t now_ns = worker->engine->now_ns;
+    bool due = timer_is_set(timer) && timer->deadline_ns <= now_ns;
     if (connection->output)
         worker_mark_dirty(worker, connection->output);
-    if (connection->talks)
-        engine_timer_set(worker->engine, &connection->timer, worker->engine->now_ns);
+    if (connection->talks && !due)
+        engine_timer_set(worker->engine, timer, now_ns);
 }
 
 /* It is between two passes: what goes on for it does so in the next. */
