@@ -45,6 +45,14 @@ struct exchange *exchange_open(struct post *post, const struct datagram *receive
     return exchange;
 }
 
+/* Nothing happens to its reply any more. */
+static void give_affected(struct exchange *exchange)
+{
+    if (exchange->affected)
+        worker_count_memory(worker_of_exchange(exchange), sizeof *exchange->affected, 0);
+    affected_give(&exchange->affected);
+}
+
 /* Nobody needs it any more; its turn is no longer its own. */
 static void end(struct exchange *exchange)
 {
@@ -54,9 +62,7 @@ static void end(struct exchange *exchange)
                         sizeof *exchange + sizeof(struct gt_turn) + exchange->owned.capacity, 0);
     bytes_free(&exchange->owned);
     terms_release(exchange->terms);
-    if (exchange->affected)
-        worker_count_memory(worker, sizeof *exchange->affected, 0);
-    affected_give(&exchange->affected);
+    give_affected(exchange);
     exchange->post->exchange_count--;
     worker->exchange_count--;
     worker_mark_post(worker, exchange->post);
@@ -188,6 +194,7 @@ void exchange_settle(struct exchange *exchange)
 {
     if (exchange->turn->state != TURN_READY || is_delayed(exchange))
         return;
+    give_affected(exchange); /* its time may yet come, where a server hurries: it is ready once */
     if (exchange->failure) {
         exchange_sent(exchange, exchange->failure);
     } else if (!exchange->answered) {
