@@ -41,9 +41,30 @@ static bool take_staging(struct parcel *parcel)
     if (!parcel->staging)
         return false;
     count_owned(output, 0, sizeof *parcel->staging);
+    parcel->staging->users = 1;
     parcel->end = parcel->staging->data;
     parcel->room = sizeof parcel->staging->data;
     return true;
+}
+
+/* What the last parcel has left of its staging buffer; that one takes in no more. */
+static void take_rest(struct parcel *parcel, struct parcel *last)
+{
+    parcel->staging = last->staging;
+    parcel->staging->users++;
+    parcel->end = last->end;
+    parcel->room = last->room;
+    parcel->part.bytes = slice_of(parcel->end, 0);
+    last->room = 0;
+}
+
+static void give_staging(struct parcel *parcel)
+{
+    struct output *output = parcel->output;
+    if (--parcel->staging->users > 0)
+        return;
+    count_owned(output, sizeof *parcel->staging, 0);
+    pool_give(&output->worker->stagings, parcel->staging);
 }
 
 /* As much as is needed, and no more: nothing joins it. */
@@ -110,10 +131,8 @@ void parcel_give(struct parcel *parcel)
         count_owned(output, sizeof *parcel->affected, 0);
         affected_give(&parcel->affected);
     }
-    if (parcel->staging) {
-        count_owned(output, sizeof *parcel->staging, 0);
-        pool_give(&output->worker->stagings, parcel->staging);
-    }
+    if (parcel->staging)
+        give_staging(parcel);
     if (parcel->part.owned.data) {
         count_owned(output, parcel->part.owned.capacity, 0);
         bytes_free(&parcel->part.owned);
@@ -147,9 +166,13 @@ static void put_last(struct parcel *parcel, uint64_t sequence)
 /* A parcel at the end of the queue, for the reply to that message (0: text). */
 static struct parcel *add(struct output *output, uint64_t sequence, size_t room)
 {
-    struct parcel *parcel = parcel_take(output, room);
+    struct parcel *last = output->open;
+    bool shares = last && last->staging && room > 0 && room <= last->room;
+    struct parcel *parcel = parcel_take(output, shares ? 0 : room);
     if (!parcel)
         return NULL;
+    if (shares)
+        take_rest(parcel, last);
     put_last(parcel, sequence);
     output->open = parcel;
     return parcel;

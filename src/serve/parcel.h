@@ -9,7 +9,9 @@
  *
  * Where its bytes are: a single shared reply stays where it is and is sent from there, whatever its
  * size. When a second one comes both are copied, into the output's own space or, when that does not
- * do, into a staging buffer. Large replies that are not shared have memory of their own. */
+ * do, into a staging buffer. Large replies that are not shared have memory of their own. A parcel
+ * behind one that still waits goes on in what is left of its staging buffer: where a little comes
+ * in each pass, what waits for a slow peer takes the room of its bytes, not a buffer a pass. */
 #ifndef SERVE_PARCEL_H
 #define SERVE_PARCEL_H
 
@@ -22,6 +24,7 @@ struct output;
 #define PARCEL_SMALL 4096
 
 struct staging {
+    unsigned users; /* parcels whose bytes are in here */
     uint8_t data[16 * 1024];
 };
 

@@ -36,7 +36,16 @@ static size_t parcel_memory(const struct output *output, const struct parcel *pa
 {
     size_t own = parcel == &output->first ? 0 : sizeof *parcel;
     own += parcel->affected ? sizeof *parcel->affected : 0;
-    return own + (parcel->staging ? sizeof *parcel->staging : 0) + parcel->part.owned.capacity;
+    return own + parcel->part.owned.capacity;
+}
+
+/* Parcels that share a staging buffer stand one behind the other. */
+static void count_staging(const struct staging *staging, struct check_sum *sum)
+{
+    bool another = staging && staging != sum->staging;
+    sum->memory += another ? sizeof *staging : 0;
+    sum->stagings += another;
+    sum->staging = staging;
 }
 
 static void count_parcel(const struct output *output, const struct parcel *parcel,
@@ -44,7 +53,7 @@ static void count_parcel(const struct output *output, const struct parcel *parce
 {
     sum->memory += parcel_memory(output, parcel);
     sum->parcels += parcel != &output->first;
-    sum->stagings += parcel->staging != NULL;
+    count_staging(parcel->staging, sum);
     sum->affected += parcel->affected != NULL;
 }
 
@@ -103,9 +112,9 @@ static bool may_leave(const struct output *output)
 const char *check_output(const struct output *output, struct check_sum *sum)
 {
     size_t before = sum->memory;
-    const char *wrong = check_queue(output, sum);
     for (struct list *at = output->sending.next; at != &output->sending; at = at->next)
         count_parcel(output, parcel_of(list_item(at, struct part, link)), sum);
+    const char *wrong = check_queue(output, sum);
     sum->outputs++;
     if (wrong)
         return wrong;

@@ -15,6 +15,7 @@ struct check_sum {
     size_t held;    /* turns and parcels that wait for the recorder */
     size_t parcels; /* of their pools */
     size_t stagings;
+    const struct staging *staging; /* the one counted last */
     size_t affected;
     size_t outputs;
     size_t talkers;

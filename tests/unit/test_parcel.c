@@ -196,6 +196,29 @@ static void many_replies_take_buffers_that_count(void **state)
     free(heard);
 }
 
+/* What is taken in another pass waits in a parcel of its own, and in the same buffer. */
+static void parcels_that_wait_share_a_buffer(void **state)
+{
+    (void)state;
+    struct sim_server world;
+    start_stuck(&world, (const char *const[]){"keep", "on", "echo", "on", "show", "raw", NULL});
+    struct sim_client *client = sim_connect(world.engine, world.listener);
+    const char *const said[] = {"aa\n", "bb\n", "cc\n", "dd\n"};
+    for (unsigned i = 0; i < 4; i++) {
+        sim_client_says(client, said[i]);
+        sim_server_run(&world, SEC);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        assert_waits(&world, i, 1, said[i]);
+    assert_int_equal(worker_in(&world)->stagings.taken, 1);
+    assert_int_equal(worker_in(&world)->memory_bytes,
+                     sizeof(struct staging) + 3 * sizeof(struct parcel));
+    unstick(&world);
+    assert_int_equal(worker_in(&world)->memory_bytes, 0);
+    assert_true(sim_client_got(client, "aa\nbb\ncc\ndd\n"));
+    finish(&world);
+}
+
 /* A reply too large to be copied with others has memory of its own, of its own size. */
 static void a_large_echo_has_its_place(void **state)
 {
@@ -285,6 +308,7 @@ int main(void)
         cmocka_unit_test(silence_waits_too),
         cmocka_unit_test(a_failed_record_ends_those_who_wait),
         cmocka_unit_test(many_replies_take_buffers_that_count),
+        cmocka_unit_test(parcels_that_wait_share_a_buffer),
         cmocka_unit_test(a_large_echo_has_its_place),
         cmocka_unit_test(an_application_that_replies_at_once_needs_one_turn),
         cmocka_unit_test(what_is_known_at_once_waits_behind_a_turn),
