@@ -9,8 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
-
-extern char **environ;
+#include <unistd.h>
 
 static double now(void)
 {

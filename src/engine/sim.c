@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 /* 2026-01-01T00:00:00Z, and a monotonic clock that does not begin at 0, as in life. */
@@ -17,6 +18,17 @@
 #define CLOCK_START_NS INT64_C(1000000000)
 
 #define RECEIVE_SIZE ((size_t)64 * 1024)
+
+/* A child is killed, and its operation is over when it has ended. */
+static void sim_cancel(struct engine *engine, struct op *op)
+{
+    if (!op->active || op->phase != PHASE_WAITING)
+        return;
+    if (op->kind == OP_CHILD)
+        sim_kill(engine, list_item(op, struct child_op, op), SIGKILL);
+    else
+        sim_give_up(sim_of(engine), op);
+}
 
 static int sim_shutdown(struct engine *engine, int fd)
 {

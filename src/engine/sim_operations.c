@@ -14,7 +14,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
 
 /* ---- descriptors ---- */
 
@@ -347,15 +346,10 @@ bool sim_sync(struct engine *engine, struct sync_op *op, int fd)
 
 /* ---- the end of an operation ---- */
 
-void sim_cancel(struct engine *engine, struct op *op)
+void sim_give_up(struct sim *sim, struct op *op)
 {
-    struct sim *sim = sim_of(engine);
-    if (!op->active || op->phase != PHASE_WAITING)
-        return;
     struct descriptor *descriptor = sim_descriptor(sim, op->fd);
-    if (op->kind == OP_CHILD) {
-        sim_kill(engine, list_item(op, struct child_op, op), SIGKILL);
-    } else if (descriptor->input == op) {
+    if (descriptor->input == op) {
         op->phase = PHASE_CANCELLED;
         sim_try(sim, op);
     } else if (descriptor->sync == op && sim_happens(sim, 0.5)) {

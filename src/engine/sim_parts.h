@@ -155,6 +155,10 @@ void sim_run_tries(struct sim *sim);
 /* Tell what is due; what becomes due meanwhile has to wait. Whether there was anything. */
 bool sim_run_due(struct sim *sim);
 
+/* Cancel a waiting operation: input may bring something first, the rest ends as it is. Not a
+ * child's, which has to end itself. */
+void sim_give_up(struct sim *sim, struct op *op);
+
 /* The engine's table. */
 void sim_accept(struct engine *engine, struct accept_op *op, int fd);
 void sim_receive(struct engine *engine, struct receive_op *op, int fd);
@@ -165,7 +169,6 @@ bool sim_write(struct engine *engine, struct write_op *op, int fd);
 bool sim_send_datagrams(struct engine *engine, struct send_datagrams_op *op, int fd);
 void sim_reach(struct engine *engine, struct connect_op *op, int fd); /* connect */
 bool sim_sync(struct engine *engine, struct sync_op *op, int fd);
-void sim_cancel(struct engine *engine, struct op *op);
 
 /* Wait on a descriptor for what it has to tell: an active op in its input. */
 void sim_await(struct sim *sim, struct op *op, int fd, enum op_kind kind);

@@ -216,7 +216,9 @@ int talk_prepare(struct talk *talk, const struct reply_host *host, struct error 
     if (talk->instances)
         return GT_DONE;
     talk->instances = calloc(host->workers, sizeof *talk->instances);
-    int status = talk->instances ? GT_DONE : no_memory(error);
+    if (!talk->instances)
+        return no_memory(error);
+    int status = GT_DONE;
     for (unsigned i = 0; status == GT_DONE && i < host->workers; i++)
         status = prepare_instance(talk, i, host, error);
     if (status != GT_DONE)

@@ -211,15 +211,15 @@ static void check_own(lua_State *lua, const struct talk_vocabulary *vocabulary)
                    "besides",
                    talk_push_met(lua, -1));
     const struct gt_setting *setting = talk_setting_named(vocabulary, key);
-    if (!setting)
+    if (!setting) {
         talk_check_near(lua, vocabulary, key, true);
-    if (!setting)
         luaL_error(lua, "listen: %s: no such setting", key);
-    if (setting->scope == GT_SCOPE_SERVER)
+    } else if (setting->scope == GT_SCOPE_SERVER) {
         luaL_error(lua,
                    "listen: %s: belongs to the whole server, not to one of its addresses; it is "
                    "set outside of listen",
                    key);
+    }
 }
 
 /* A table has no order, but the settings have one: the same in every state. */

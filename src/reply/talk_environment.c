@@ -15,6 +15,7 @@
 #include "reply/talk_words.h"
 
 #include <goodtalk.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char instance_key; /* its address is that of the instance in the registry */
@@ -29,6 +30,12 @@ struct talk_instance *talk_instance_of(lua_State *lua)
 
 /* ---- what the file calls ---- */
 
+_Noreturn static void refuse_later(lua_State *lua, const char *name)
+{
+    luaL_error(lua, "%s: is called where the file is read, not later", name);
+    abort(); /* not reached */
+}
+
 /* Rules or a conversation, once. */
 static struct talk_words *begin_kind(lua_State *lua, struct talk_instance *instance,
                                      enum talk_kind kind)
@@ -36,7 +43,7 @@ static struct talk_words *begin_kind(lua_State *lua, struct talk_instance *insta
     static const char *const names[] = {[TALK_OF_RULES] = "reply", [TALK_OF_CONVERSATION] = "talk"};
     struct talk_words *words = instance->words;
     if (!words)
-        luaL_error(lua, "%s: is called where the file is read, not later", names[kind]);
+        refuse_later(lua, names[kind]);
     if (words->kind == kind)
         luaL_error(lua, "%s: is called once, and was in line %d", names[kind],
                    (int)words->kind_line);

@@ -159,7 +159,7 @@ static int listen_given(gt_server *server, const char *text)
 /* On an address of the talk file's, with the settings of its own. */
 static int listen_listed(gt_server *server, const struct talk_address *entry)
 {
-    struct origin *origin;
+    struct origin *origin = NULL;
     struct settings draft;
     struct draft_parts parts = {
         .given = &server->given, .talk = server->talk, .own = &entry->settings};

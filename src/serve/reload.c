@@ -203,7 +203,10 @@ static int make(struct reload *reload)
     if (status != GT_DONE)
         return status;
     reload->talk->load = server->loads + 1;
-    reload->renewed = calloc(count_listeners(listeners), sizeof(struct settings *));
+    size_t count = count_listeners(listeners);
+    if (count == 0) /* the server listens nowhere: nothing to renew */
+        return GT_DONE;
+    reload->renewed = calloc(count, sizeof(struct settings *));
     if (!reload->renewed)
         return error_set(&reload->error, GT_FAILED, "memory is out");
     for (struct list *link = listeners->next; status == GT_DONE && link != listeners;
