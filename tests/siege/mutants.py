@@ -40,9 +40,9 @@ def besiege(kind, idle=3, message=2, **options):
     return lambda how: rows_siege.siege(how, "epoll", 1, [kind], timeouts, **options)
 
 
-NO_LINGER = ("    struct engine *engine = worker_of(connection)->engine;\n    if (is_certain(connection)) {\n"
+NO_LINGER = ("    if (is_certain(connection)) {\n"
              "        connection_end(connection, connection->reason);\n        return;\n    }\n    if (!output_need",
-             "    struct engine *engine = worker_of(connection)->engine;\n    if (connection->fd >= 0) {\n"
+             "    if (connection->fd >= 0) {\n"
              "        connection_end(connection, connection->reason);\n        return;\n    }\n    if (!output_need")
 
 MUTANTS = [
@@ -56,7 +56,7 @@ MUTANTS = [
            "connection_end(connection, REASON_WRITE_TIMEOUT);\n    return", "(void)now_ns;\n    return",
            besiege("mute"), "mute: not ended"),
     Mutant("a half-closed peer without a message stays", "src/serve/connection.c",
-           "if (connection->finished && !connection->output)", "if (connection->finished && connection->output)",
+           "    if (connection->finished && done)", "    if (connection->finished && !done)",
            besiege("half-closed", idle=60), "half-closed: not ended"),
     Mutant("max-memory is no bound", "src/serve/worker.h", "worker->memory_bytes += after - before;",
            "worker->memory_bytes += 0 * (after - before);",
@@ -66,13 +66,13 @@ MUTANTS = [
     Mutant("closing does not linger, on a slow link", "src/serve/closing.c", NO_LINGER[0], NO_LINGER[1],
            lambda how: rows_link.slow_link(how, "epoll"), "20 KB unread"),
     Mutant("a reset leaves its descriptor", "src/serve/ending.c",
-           "    engine_close(worker->engine, connection->fd, false);\n",
+           "    engine_close(worker->engine, connection->fd, connection->reason == REASON_RESET_SENT);\n",
            "    if (connection->reason != REASON_RESET)\n"
            "        engine_close(worker->engine, connection->fd, false);\n",
            lambda how: rows_resets.resets(how, "epoll"), "descriptors left"),
     Mutant("a reset leaves its memory", "src/serve/ending.c",
-           "reason;\n    connection_drop_input(connection);\n    if (connection->output)",
-           "reason;\n    if (connection->output)",
+           "reason;\n    connection_drop_input(connection);\n    if (connection->handed)",
+           "reason;\n    if (connection->handed)",
            lambda how: rows_resets.resets(how, "epoll"), "memory left"),
     Mutant("any number for each source", "src/serve/listener.c", "if (!source_has_room(worker, &newcomer))",
            "if (!source_has_room(worker, &newcomer) && !worker)",
