@@ -56,12 +56,6 @@ int outcome_use(struct outcome *outcome, unsigned load, const char *file, bool s
     return GT_DONE;
 }
 
-void outcome_tell(const struct outcome *outcome, const struct outcome_news *news)
-{
-    if (outcome->host.tell)
-        outcome->host.tell(outcome->host.owner, news);
-}
-
 /* ---- rules ---- */
 
 static struct outcome_rule *find_rule(struct outcome *outcome, unsigned load, unsigned number)

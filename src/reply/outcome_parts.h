@@ -80,6 +80,13 @@ static inline void outcome_add(atomic_uint_fast64_t *value)
     atomic_fetch_add_explicit(value, 1, memory_order_relaxed);
 }
 
+/* Tell, where somebody hears it. */
+static inline void outcome_tell(const struct outcome *outcome, const struct outcome_news *news)
+{
+    if (outcome->host.tell)
+        outcome->host.tell(outcome->host.owner, news);
+}
+
 /* Whether a rule is asked for `required`, and has matched less often. With the lock. */
 static inline bool outcome_rule_asked(const struct outcome *outcome,
                                       const struct outcome_rule *rule)
@@ -97,8 +104,5 @@ void outcome_keep_duration(struct outcome *outcome, uint64_t conversation, int64
 
 /* Free what kept failures own. */
 void outcome_forget(struct outcome *outcome);
-
-/* Tell, where somebody hears it. */
-void outcome_tell(const struct outcome *outcome, const struct outcome_news *news);
 
 #endif
