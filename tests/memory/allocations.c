@@ -16,10 +16,10 @@
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *memory, size_t size);
-void *__real_reallocarray(void *memory, size_t count, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__real_reallocarray(void *memory, size_t count, size_t size);
 char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t size);
+char *__real_strndup(const char *text, size_t most);
 void __real_free(void *memory);
 void *__real_pool_take(struct pool *pool);
 int __real_bytes_reserve(struct bytes *bytes, size_t count);
@@ -29,10 +29,10 @@ uint8_t *__real_parcel_join(struct output *output, uint64_t sequence, size_t siz
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
-void *__wrap_reallocarray(void *memory, size_t count, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_reallocarray(void *memory, size_t count, size_t size);
 char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t size);
+char *__wrap_strndup(const char *text, size_t most);
 void __wrap_free(void *memory);
 void *__wrap_pool_take(struct pool *pool);
 int __wrap_bytes_reserve(struct bytes *bytes, size_t count);
@@ -167,9 +167,9 @@ char *__wrap_strdup(const char *text)
     return fails() ? NULL : held(__real_strdup(text));
 }
 
-char *__wrap_strndup(const char *text, size_t size)
+char *__wrap_strndup(const char *text, size_t most)
 {
-    return fails() ? NULL : held(__real_strndup(text, size));
+    return fails() ? NULL : held(__real_strndup(text, most));
 }
 
 /* Whether this is the block that the plant leaves behind. */

@@ -338,12 +338,13 @@ static void little_by_little_is_bounded(void **state)
                "    if why == 'full' then shared.full = shared.full + 1 end\n"
                "  end\n"
                "end)",
-               kept);
+               (const char *const[]){"frame", "line", "count", "0", "write-timeout", "2min",
+                                     "drain-timeout", "5min", NULL});
     sim_faults(side.world.engine)->send_buffer = 10;
     sim_faults(side.world.engine)->window_to_client = 10;
     talk_come(&side);
     struct sim_client *client = talk_come(&side);
-    for (int i = 0; i < 500; i++)
+    for (int i = 0; i < 5000; i++)
         talk_say(&side, client, "tick\n");
     assert_in_range(side.world.server->crew.workers[0].memory_bytes, 1, 700000);
     talk_do(&side, "assert(shared.full > 100)");
