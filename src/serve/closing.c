@@ -34,8 +34,8 @@ static void begin_reset(struct connection *connection)
     connection->started_ns = 0;
     if (output_need(connection))
         closing_look(connection);
-    else
-        connection_end(connection, REASON_RESET_SENT);
+    else /* nobody will see whether what was due arrives */
+        connection_end(connection, connection->spoken ? REASON_NO_MEMORY : REASON_RESET_SENT);
 }
 
 void closing_begin(struct connection *connection)
