@@ -9,6 +9,7 @@
 #include "reply/outcome.h"
 #include "reply/rules_parts.h"
 #include "reply/script.h"
+#include "reply/script_met.h"
 
 #include <stdlib.h>
 
@@ -48,7 +49,7 @@ static void keep_text(lua_State *lua, struct rules *rules, struct slice text)
 _Noreturn static void refuse_answer(lua_State *lua, const struct question *question)
 {
     lua_Debug function;
-    const char *met = rules_met(lua, -1);
+    const char *met = script_met(lua, -1);
     lua_rawgeti(lua, LUA_REGISTRYINDEX, question->function);
     lua_getinfo(lua, ">S", &function);
     luaL_error(lua, "%s:%d: rule %d: its function returned %s; a string, nil or false expected",

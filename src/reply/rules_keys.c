@@ -2,6 +2,7 @@
  * function for each that reads the value on top of the stack. Durations and sizes are written as on
  * the command line, or are numbers: seconds, bytes. */
 #include "reply/rules_parts.h"
+#include "reply/script_met.h"
 
 #include "base/nearest.h"
 #include "base/units.h"
@@ -31,7 +32,7 @@ static void *place_of(struct reading *reading, const struct key *key)
 _Noreturn static void refuse(struct reading *reading, const struct key *key, const char *expected)
 {
     rules_refuse(reading, "%s: %s expected, met %s", key->name, expected,
-                 rules_met(reading->lua, -1));
+                 script_met(reading->lua, -1));
 }
 
 static void read_flag(struct reading *reading, const struct key *key)
@@ -180,7 +181,7 @@ _Noreturn static void refuse_key(struct reading *reading, const char *name, bool
         }
     }
     lua_pushstring(reading->lua, name);
-    const char *shown = rules_met(reading->lua, -1);
+    const char *shown = script_met(reading->lua, -1);
     if (nearest)
         rules_refuse(reading, "%s: no such key; did you mean %s?", shown, nearest->name);
     rules_refuse(reading, "%s: no such key; %s delay, drip, pieces, truncate, close, reset, hang",

@@ -79,9 +79,6 @@ struct reading {
 _Noreturn void rules_refuse(const struct reading *reading, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* "a table", "the string 'x'": what was met, pushed. */
-const char *rules_met(lua_State *lua, int index);
-
 /* Read the value on top of the stack, of the key that is named; unknown keys are refused. */
 void rules_read_key(struct reading *reading, const char *key);
 

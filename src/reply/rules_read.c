@@ -5,6 +5,7 @@
  * asked for them frees what there is then. */
 #include "reply/rules_parts.h"
 #include "reply/script.h"
+#include "reply/script_met.h"
 
 #include <goodtalk.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ static void read_saying(struct reading *reading, struct saying *saying, const ch
             rules_refuse(reading, "%s", error.text);
     } else if (!lua_isboolean(lua, -1) || lua_toboolean(lua, -1))
         rules_refuse(reading, "%s: a text or a function expected, met %s", what,
-                     rules_met(lua, -1));
+                     script_met(lua, -1));
     lua_pop(lua, 1);
 }
 
@@ -76,7 +77,7 @@ static void read_reply_table(struct reading *reading, struct saying *saying)
         else if (!lua_isinteger(lua, -2) || lua_tointeger(lua, -2) != 1)
             rules_refuse(reading,
                          "replies: a table has one reply, then names; met %s without a name",
-                         rules_met(lua, -1));
+                         script_met(lua, -1));
     }
     saying->effects = scratch.effects;
     if (lua_rawgeti(lua, own.table, 1) == LUA_TNIL)
@@ -92,7 +93,7 @@ static void read_replies(struct reading *reading)
     lua_State *lua = reading->lua;
     if (!lua_istable(lua, -1) || lua_rawlen(lua, -1) == 0)
         rules_refuse(reading, "replies: a list of texts and functions expected, met %s",
-                     lua_istable(lua, -1) ? "an empty table" : rules_met(lua, -1));
+                     lua_istable(lua, -1) ? "an empty table" : script_met(lua, -1));
     make_sayings(reading, lua_rawlen(lua, -1));
     for (size_t i = 0; i < reading->rule->saying_count; i++) {
         struct saying *saying = &reading->rule->sayings[i];
@@ -130,7 +131,7 @@ static void read_pattern(struct reading *reading)
     lua_State *lua = reading->lua;
     struct error error = {0};
     if (lua_rawgeti(lua, reading->table, 1) != LUA_TSTRING)
-        rules_refuse(reading, "it begins with a pattern, a string; met %s%s", rules_met(lua, -1),
+        rules_refuse(reading, "it begins with a pattern, a string; met %s%s", script_met(lua, -1),
                      lua_isfunction(lua, -1) ? "; \"\" matches every message" : "");
     if (pattern_compile(text_at(lua, -1), &reading->rule->pattern, &error) != GT_DONE)
         rules_refuse(reading, "%s", error.text);
@@ -147,7 +148,7 @@ static void read_keys(struct reading *reading)
         else if (!lua_isinteger(lua, -2) || lua_tointeger(lua, -2) < 1 ||
                  lua_tointeger(lua, -2) > 2)
             rules_refuse(reading, "it has a pattern and a reply, then names; met %s without a name",
-                         rules_met(lua, -1));
+                         script_met(lua, -1));
     }
 }
 
@@ -186,7 +187,7 @@ static void check_list(lua_State *lua, int index)
     for (lua_pushnil(lua); lua_next(lua, index); lua_pop(lua, 1))
         if (!lua_isinteger(lua, -2) || lua_tointeger(lua, -2) < 1 || lua_tointeger(lua, -2) > size)
             luaL_error(lua, "reply: a list of rules expected, { pattern, reply, ... } each; met %s",
-                       rules_met(lua, -2));
+                       script_met(lua, -2));
     if (size == 0)
         luaL_error(lua, "reply: at least one rule expected");
 }
@@ -207,7 +208,7 @@ static void read_entry(lua_State *lua, int index, struct rules *rules)
         read_rule(&reading);
     else
         rules_refuse(&reading, "a table { pattern, reply } or a function expected, met %s",
-                     rules_met(lua, -1));
+                     script_met(lua, -1));
     if (rule->pattern)
         rules->filters[place] = pattern_filter(rule->pattern);
     lua_settop(lua, reading.table - 1);
@@ -232,7 +233,7 @@ void rules_read(lua_State *lua, int index, struct rules **rules)
     *rules = NULL;
     luaL_checkstack(lua, 16, NULL);
     if (!lua_istable(lua, index))
-        luaL_error(lua, "reply: a list of rules expected, met %s", rules_met(lua, index));
+        luaL_error(lua, "reply: a list of rules expected, met %s", script_met(lua, index));
     check_list(lua, index);
     size_t count = lua_rawlen(lua, index);
     *rules = make_rules(lua, count);

@@ -4,6 +4,7 @@
  * A flag takes true or false, everything else a string or a number. Text is taken as it is: Lua has
  * read its escapes, so that a backslash which is left is one, and is written as the command line
  * writes it. Whether a value makes sense is seen when it is set (serve/settings_value.c). */
+#include "reply/script_met.h"
 #include "reply/talk_environment.h"
 
 #include "base/nearest.h"
@@ -19,24 +20,6 @@ unsigned talk_line(lua_State *lua)
     if (!lua_getstack(lua, 1, &at) || !lua_getinfo(lua, "l", &at) || at.currentline < 0)
         return 0;
     return (unsigned)at.currentline;
-}
-
-const char *talk_push_met(lua_State *lua, int index)
-{
-    switch (lua_type(lua, index)) {
-    case LUA_TNIL:
-    case LUA_TNONE:
-        return lua_pushliteral(lua, "nil");
-    case LUA_TBOOLEAN:
-        return lua_pushstring(lua, lua_toboolean(lua, index) ? "true" : "false");
-    case LUA_TNUMBER:
-        lua_pushvalue(lua, index);
-        return lua_pushfstring(lua, "the number %s", lua_tostring(lua, -1));
-    case LUA_TSTRING:
-        return lua_pushfstring(lua, "the string \"%s\"", lua_tostring(lua, index));
-    default:
-        return lua_pushfstring(lua, "a %s", luaL_typename(lua, index));
-    }
 }
 
 /* ---- names ---- */
@@ -153,14 +136,14 @@ static void push_written(lua_State *lua, const struct gt_setting *setting, const
     if (!setting->argument && type == LUA_TBOOLEAN)
         lua_pushstring(lua, lua_toboolean(lua, index) ? "on" : "off");
     else if (!setting->argument)
-        luaL_error(lua, "%s: true or false expected, met %s", name, talk_push_met(lua, index));
+        luaL_error(lua, "%s: true or false expected, met %s", name, script_met(lua, index));
     else if (type == LUA_TSTRING)
         push_string(lua, setting, name, index);
     else if (type == LUA_TNUMBER)
         push_number(lua, index);
     else
         luaL_error(lua, "%s: a string or a number expected (%s), met %s", name, setting->argument,
-                   talk_push_met(lua, index));
+                   script_met(lua, index));
 }
 
 static struct slice slice_at(lua_State *lua, int index)
@@ -192,7 +175,7 @@ static struct talk_address *add_address(lua_State *lua, struct talk_words *words
     struct slice address = slice_at(lua, index);
     if (address.size == 0 || memchr(address.data, '\0', address.size))
         luaL_error(lua, "listen: an address expected, such as \"9999\" or \"udp:9999\", met %s",
-                   talk_push_met(lua, index));
+                   script_met(lua, index));
     struct talk_address *added = talk_words_add_address(words, address);
     if (!added)
         luaL_error(lua, "not enough memory");
@@ -209,7 +192,7 @@ static void check_own(lua_State *lua, const struct talk_vocabulary *vocabulary)
         luaL_error(lua,
                    "listen: one address expected in a table that has settings of its own, met %s "
                    "besides",
-                   talk_push_met(lua, -1));
+                   script_met(lua, -1));
     const struct gt_setting *setting = talk_setting_named(vocabulary, key);
     if (!setting) {
         talk_check_near(lua, vocabulary, key, true);
@@ -245,7 +228,7 @@ static void capture_table(lua_State *lua, struct talk_instance *instance)
         luaL_error(lua,
                    "listen: a table begins with an address, such as { \"udp:9999\", frame = "
                    "\"chunk\" }; met %s",
-                   talk_push_met(lua, -1));
+                   script_met(lua, -1));
     struct talk_address *address = add_address(lua, instance->words, -1);
     lua_pop(lua, 1);
     const struct talk_vocabulary *vocabulary = instance->talk->vocabulary;
@@ -263,7 +246,7 @@ static void capture_entry(lua_State *lua, struct talk_instance *instance)
         add_address(lua, instance->words, -1);
     else
         luaL_error(lua, "listen: an address or a table with an address expected, met %s",
-                   talk_push_met(lua, -1));
+                   script_met(lua, -1));
 }
 
 /* Its entries are numbered: other keys would be lost. */

@@ -12,6 +12,7 @@
 
 #include "reply/log_function.h"
 #include "reply/rules.h"
+#include "reply/script_met.h"
 #include "reply/talk_words.h"
 
 #include <goodtalk.h>
@@ -59,7 +60,7 @@ static int call_reply(lua_State *lua)
 {
     if (lua_type(lua, 1) != LUA_TTABLE || lua_gettop(lua) > 1)
         luaL_error(lua, "reply: one table of rules expected: reply { ... }; met %s",
-                   lua_gettop(lua) > 1 ? "more" : talk_push_met(lua, 1));
+                   lua_gettop(lua) > 1 ? "more" : script_met(lua, 1));
     struct talk_instance *instance = talk_instance_of(lua);
     struct talk_words *words = begin_kind(lua, instance, TALK_OF_RULES);
     rules_read(lua, 1, &instance->rules);
@@ -71,7 +72,7 @@ static int call_talk(lua_State *lua)
 {
     if (lua_type(lua, 1) != LUA_TFUNCTION || lua_gettop(lua) > 1)
         luaL_error(lua, "talk: one function expected: talk(function (peer) ... end); met %s",
-                   lua_gettop(lua) > 1 ? "more" : talk_push_met(lua, 1));
+                   lua_gettop(lua) > 1 ? "more" : script_met(lua, 1));
     struct talk_instance *instance = talk_instance_of(lua);
     begin_kind(lua, instance, TALK_OF_CONVERSATION);
     instance->conversation = luaL_ref(lua, LUA_REGISTRYINDEX);
@@ -100,7 +101,7 @@ static void refuse_reserved(lua_State *lua, const struct gt_setting *setting, co
         luaL_error(lua,
                    "reply: a string expected, met %s; rules are given by calling it: reply { "
                    "... }, without =",
-                   talk_push_met(lua, 3));
+                   script_met(lua, 3));
     if (setting && strcmp(key, "trust") == 0)
         luaL_error(lua, "trust: is given on the command line, by who trusts the file");
     if (is_function(key) && type == LUA_TFUNCTION)

@@ -27,9 +27,6 @@ void talk_capture_setting(lua_State *lua, struct talk_settings *settings,
 /* Note that listen is assigned the value at index. */
 void talk_capture_listen(lua_State *lua, struct talk_instance *instance, int index);
 
-/* "a string (\"yes\")", "a table", "nil": pushed. */
-const char *talk_push_met(lua_State *lua, int index);
-
 /* The line of the Lua function that has called the function in C that is running; 0: there is none.
  */
 unsigned talk_line(lua_State *lua);

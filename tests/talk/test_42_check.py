@@ -39,8 +39,8 @@ WRONG = [
     ('shared = 1', 'talk.lua:1: shared: is a table, there already'),
     ('function log() end', 'talk.lua:1: log: is a function already'),
     # types
-    ('keep = "yes"', 'talk.lua:1: keep: true or false expected, met the string "yes"'),
-    ('keep = 1', 'talk.lua:1: keep: true or false expected, met the number 1'),
+    ('keep = "yes"', 'talk.lua:1: keep: true or false expected, met \'yes\''),
+    ('keep = 1', 'talk.lua:1: keep: true or false expected, met 1'),
     ('frame = true', 'talk.lua:1: frame: a string or a number expected (FRAMING), met true'),
     ('frame = nil', 'talk.lua:1: frame: a string or a number expected (FRAMING), met nil'),
     ('frame = {}', 'talk.lua:1: frame: a string or a number expected (FRAMING), met a table'),
@@ -71,7 +71,7 @@ WRONG = [
     ('\nlisten = { "9999", "tls:9998" }', 'talk.lua:2: tls:9998: '),
     # rules and conversations
     ('reply {}', 'talk.lua:1: reply: at least one rule expected'),
-    ('reply "x"', 'talk.lua:1: reply: one table of rules expected: reply { ... }; met the string "x"'),
+    ('reply "x"', 'talk.lua:1: reply: one table of rules expected: reply { ... }; met \'x\''),
     ('reply { { "([a", "x" } }', 'talk.lua:1: rule 1: the pattern is wrong'),
     ('reply { { "a", "b" } }\nreply { { "c", "d" } }', 'talk.lua:2: reply: is called once, and was in line 1'),
     ('talk(function () end)\nreply { { "c", "d" } }', 'talk.lua:2: reply: a file has rules or a conversation; talk '
