@@ -173,7 +173,7 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as server:
     for text in (b"hello", b"x" * 300, b""):
         message = field(1, b"person") + field(2, text)
         server.sendall(bytes(varint(len(message))) + message)
-        echo = read_delimited(server.makefile("rb", 0))
+        echo = read_delimited(server.makefile("rb"))
         print(echo == message, len(echo))
 """
 

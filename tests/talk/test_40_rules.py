@@ -2,7 +2,7 @@
 import time
 
 import pytest
-from goodtalk_talk import Client, run, say
+from goodtalk_talk import Client, received, run, say
 
 LINES = 'frame = "line"\n'
 
@@ -79,8 +79,7 @@ def test_a_message_without_a_rule_has_no_reply_and_is_told(serve):
 def test_messages_are_bytes_of_any_kind(serve):
     server = serve(r"""reply { { "^\\xff(.)\\x00", "[$1]" }, { "(?s).", "no" } }""", head='frame = "length:2be"\n')
     with Client(server.port) as client:
-        client.send(b"\0\x03\xff\x80\0")
-        assert client.socket.recv(100) == b"\0\x03[\x80]"
+        assert received(client.send(b"\0\x03\xff\x80\0").socket, 5) == b"\0\x03[\x80]"
 
 
 def test_datagrams_have_rules_too(goodtalk, tmp_path):

@@ -1,5 +1,4 @@
 """Faults that a talk file asks for, as a peer's system sees them, with each engine; and what a run makes of them."""
-import os
 import signal
 import socket
 import struct
@@ -62,7 +61,6 @@ def test_a_reply_is_cut_at_the_byte_its_line_end_included(serve, engine):
             assert client.send(b"x\n").everything().decode() == (TEXT + "\n")[:size]
 
 
-@pytest.mark.skipif("SHIM_CUT" in os.environ, reason="sends are cut short: their pieces are segments, too")
 @pytest.mark.parametrize("effects, segments", [("delay = 0", 1), ("pieces = 100", 41),
                                                ("pieces = 100, drip = 400000", 41), ("pieces = 1000", 5)])
 def test_a_piece_is_a_segment(serve, engine, effects, segments):

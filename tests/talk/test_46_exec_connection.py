@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from goodtalk_exec import UCSPI, WITNESS, Marks, Witnessed, none_left, some_run, zombies
 from goodtalk_talk import PATIENCE, Client, run, say, until
+from test_18_engines import uring  # noqa: F401 (a fixture)
 
 MIB = 1 << 20
 
@@ -70,7 +71,9 @@ def test_a_person_talks_with_a_shell(goodtalk):
 
 
 @pytest.mark.parametrize("engine", ["epoll", "uring"])
-def test_it_has_the_socket_and_nothing_else(goodtalk, engine):
+def test_it_has_the_socket_and_nothing_else(goodtalk, engine, request):
+    if engine == "uring":
+        request.getfixturevalue("uring")
     talk = goodtalk("-k", "-e", WITNESS, "--engine", engine, at="127.0.0.1:0")
     for _ in range(2):
         with Client(talk.port) as client:
