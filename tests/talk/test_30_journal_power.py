@@ -188,7 +188,7 @@ def test_a_reply_while_the_sync_runs_loses(disk, goodtalk, chance, mutant):
     program = mutant("record/journal_recorder.c", ("""    own->sync.apart = sync_apart(own);
 """, """    own->sync.apart = true;
 """), ("    if (interval_of(own) != JOURNAL_SYNC_ALWAYS)\n        own->recorder", "        own->recorder"))
-    for number in range(200):
+    for number in range(1000):  # one in some dozens
         crowd, cut = cut_amid(goodtalk, disk, chance, "always", f"cut{number}", program)
         if crowd.lost(starts_again(goodtalk, disk), before=cut) > 0:
             return

@@ -4,7 +4,7 @@ import os
 import pathlib
 
 import pytest
-from goodtalk_talk import GOODTALK
+from goodtalk_talk import GOODTALK, is_sanitized
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +23,8 @@ SAID = st.lists(st.one_of(st.tuples(SETTINGS, VALUES), st.tuples(FLAGS, st.boole
 def library():
     if not LIBRARY.exists():
         pytest.skip(f"{LIBRARY} is not there")
+    if is_sanitized():
+        pytest.skip("a sanitizer wants to be loaded before python")
     loaded = ctypes.CDLL(str(LIBRARY))
     loaded.gt_create.restype = ctypes.c_void_p
     loaded.gt_error.restype = ctypes.c_char_p
