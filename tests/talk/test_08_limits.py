@@ -126,12 +126,12 @@ def test_a_hundred_silent_ones_do_not_keep_others_out(goodtalk):
 def test_when_memory_is_spent_the_one_that_holds_most_goes(goodtalk):
     talk = goodtalk("-k", "-f", "eof", "--max-message", "1MiB", "--max-memory", "1MiB")
     with Client(talk.port) as modest, Client(talk.port) as greedy:
-        modest.send(b"m" * 300_000)
+        modest.send(b"m" * 100_000)
         greedy.send(b"g" * 1_000_000)
         assert "max-memory" in talk.told_about(greedy.name)
         assert modest.half_close().everything() == REPLY
     assert talk.stop() == 0
-    assert talk.shown() == [b"m" * 300_000]
+    assert talk.shown() == [b"m" * 100_000]
 
 
 def test_a_fixed_reply_is_shared_and_does_not_count(goodtalk, tmp_path):
