@@ -159,6 +159,8 @@ static const char *check_exchanges(const struct post *post, const struct list *l
     for (struct list *at = list->next; at != list && !wrong; at = at->next, ++*count) {
         const struct exchange *exchange = list_item(at, struct exchange, link);
         wrong = check_exchange(post, exchange, sum);
+        if (!wrong && list == &post->ready && exchange->affected)
+            wrong = "a datagram's reply is ready, and still waits for its time";
         if (!wrong && list == &post->waiting && is_forgotten(exchange))
             wrong = "a datagram's reply waits for nothing";
     }
