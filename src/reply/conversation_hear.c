@@ -77,7 +77,8 @@ static int heard(lua_State *lua, int status, lua_KContext context)
     struct conversation *conversation = conversation_own(lua, "peer:hear");
     const struct message *message = take_message(conversation);
     if (message) {
-        message_object_push(lua, message);
+        message_object_push_metatable(lua);
+        message_object_push(lua, message, lua_gettop(lua));
         return 1;
     }
     const char *why = NULL;

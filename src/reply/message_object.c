@@ -2,9 +2,9 @@
  * where it is short, its text; a longer text is a string of Lua's that goes with it. What a script
  * asks for is made when it asks.
  *
- * This is done for every message that a script hears, so nothing is looked up by name: the
- * metatable has the address of a variable as its key in the registry, and is made when it is missed
- * there; an object is known by that address, too, which is in no other userdata. */
+ * This is done for every message that a script hears, so nothing is looked up: whoever asks for an
+ * object has the metatable at hand. That has the address of a variable as its key in the registry;
+ * an object is known by that address, too, which is in no other userdata. */
 #include "reply/message_object.h"
 
 #include "base/message.h"
@@ -79,7 +79,7 @@ static const struct field {
 static const struct message_object *object_at(lua_State *lua, int index)
 {
     const struct message_object *object = lua_touserdata(lua, index);
-    bool large = lua_type(lua, index) == LUA_TUSERDATA && lua_rawlen(lua, index) >= sizeof *object;
+    bool large = object && lua_rawlen(lua, index) >= sizeof *object; /* a light one's is 0 */
     return large && object->mark == &mark ? object : NULL;
 }
 
@@ -164,14 +164,19 @@ static void push_object(lua_State *lua, const struct message *message)
     lua_setiuservalue(lua, -2, 1);
 }
 
-void message_object_push(lua_State *lua, const struct message *message)
+void message_object_push_metatable(lua_State *lua)
 {
     luaL_checkstack(lua, 4, NULL);
+    if (lua_rawgetp(lua, LUA_REGISTRYINDEX, &mark) == LUA_TTABLE)
+        return;
+    lua_pop(lua, 1);
+    make_metatable(lua);
+}
+
+void message_object_push(lua_State *lua, const struct message *message, int metatable)
+{
     push_object(lua, message);
-    if (lua_rawgetp(lua, LUA_REGISTRYINDEX, &mark) != LUA_TTABLE) {
-        lua_pop(lua, 1);
-        make_metatable(lua);
-    }
+    lua_pushvalue(lua, metatable);
     lua_setmetatable(lua, -2);
 }
 

@@ -19,8 +19,12 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* Push the object of a message, which need be there during the call only. */
-void message_object_push(lua_State *lua, const struct message *message);
+/* Push the metatable that a state's objects have; it is made where it is missed. */
+void message_object_push_metatable(lua_State *lua);
+
+/* Push the object of a message, which need be there during the call only. metatable: where that of
+ * the objects is, an absolute index or a pseudo-index. Three free places are needed. */
+void message_object_push(lua_State *lua, const struct message *message, int metatable);
 
 /* Where the value at index is such an object: its text, there as long as the object is. */
 bool message_object_text(lua_State *lua, int index, struct slice *text);

@@ -4,7 +4,8 @@
  * there: it is told with its traceback, and counted as a script's failure.
  *
  * Nothing is looked up by name, and nothing is allocated but the message object and the strings
- * that the function is given. */
+ * that the function is given. The function in C around it is in the registry, and has what message
+ * objects need with it. */
 #include "reply/message_object.h"
 #include "reply/outcome.h"
 #include "reply/rules_parts.h"
@@ -13,7 +14,7 @@
 
 #include <stdlib.h>
 
-#define STACK_OWN 4 /* places beside captures */
+#define STACK_OWN 8 /* places beside captures */
 
 struct question {
     struct rules *rules;
@@ -28,7 +29,8 @@ struct question {
 static int push_captures(lua_State *lua, const struct pattern *pattern)
 {
     int count = pattern ? (int)pattern_groups(pattern) : 0;
-    luaL_checkstack(lua, count + STACK_OWN, "too many groups");
+    if (count > LUA_MINSTACK - STACK_OWN)
+        luaL_checkstack(lua, count + STACK_OWN, "too many groups");
     for (int i = 1; i <= count; i++) {
         struct slice capture;
         if (pattern_capture(pattern, (unsigned)i, &capture))
@@ -85,7 +87,7 @@ static int ask_protected(lua_State *lua)
 {
     struct question *question = lua_touserdata(lua, 1);
     lua_rawgeti(lua, LUA_REGISTRYINDEX, question->function);
-    message_object_push(lua, question->message);
+    message_object_push(lua, question->message, lua_upvalueindex(1));
     int captures = push_captures(lua, question->rule->pattern);
     lua_call(lua, 1 + captures, 1);
     if (question->condition)
@@ -115,12 +117,19 @@ static enum said ask(struct question *question)
 {
     struct script *script = question->rules->script;
     lua_State *lua = script_lua(script);
-    lua_pushcfunction(lua, ask_protected);
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, question->rules->asking);
     lua_pushlightuserdata(lua, question);
     if (script_call(script, 1, 0) == LUA_OK)
         return question->said;
     tell_failure(question);
     return SAID_FAILED;
+}
+
+int rules_ask_function(lua_State *lua)
+{
+    message_object_push_metatable(lua);
+    lua_pushcclosure(lua, ask_protected, 1);
+    return luaL_ref(lua, LUA_REGISTRYINDEX);
 }
 
 enum said rules_ask(struct rules *rules, const struct rule *rule, int function,

@@ -41,6 +41,7 @@ struct seldom {
 
 struct rules {
     struct script *script;
+    int asking;             /* what calls a function in protected mode, in the registry */
     struct rule *list;      /* owned */
     struct filter *filters; /* owned: of the rules' patterns, together, as they are all looked at */
     size_t count;
@@ -58,6 +59,9 @@ enum said {
     SAID_DECLINED, /* the rule does not match after all */
     SAID_FAILED    /* an error, which has been told */
 };
+
+/* Make what the others below call functions with: rules->asking. */
+int rules_ask_function(lua_State *lua);
 
 /* Ask a function for the reply to a message that the rule matches. */
 enum said rules_ask(struct rules *rules, const struct rule *rule, int function,

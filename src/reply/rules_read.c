@@ -241,6 +241,7 @@ void rules_read(lua_State *lua, int index, struct rules **rules)
         luaL_error(lua, "not enough memory");
         return; /* not reached */
     }
+    (*rules)->asking = rules_ask_function(lua);
     for (size_t i = 0; i < count; i++)
         read_entry(lua, index, *rules);
 }

@@ -228,6 +228,8 @@ void script_destroy(struct script **script)
 {
     if (*script && (*script)->lua)
         lua_close((*script)->lua);
+    if (*script)
+        free_lists_empty(&(*script)->free);
     free(*script);
     *script = NULL;
 }

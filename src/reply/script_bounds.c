@@ -29,6 +29,7 @@
 #define SHORT_INTERVAL  4
 #define LONG_BLOCK      ((size_t)32 << 10) /* from here on intervals are shorter */
 #define WINDOW_NS       8000000            /* so often the time is looked at */
+#define SMALL_STATE     ((size_t)1 << 20)  /* bytes */
 #define REFUSED_AT_ONCE 64 /* calls, by a full state, of which one collects the garbage */
 
 /* ---- a thread's mark ---- */
@@ -278,7 +279,8 @@ static void *grow(struct script *script, void *block, size_t after, size_t growt
 {
     if (!may_grow(script, growth))
         return NULL;
-    void *result = realloc(block, after);
+    void *result = block ? free_lists_resize(block, after - growth, after)
+                         : free_lists_take(&script->free, after);
     if (!result)
         return NULL;
     script->bytes += growth;
@@ -296,8 +298,9 @@ void *script_allocate(void *context, void *block, size_t before, size_t after)
         return grow(script, block, after, after - held);
     script->bytes -= held - after;
     if (after > 0)
-        return realloc(block, after);
-    free(block);
+        return free_lists_resize(block, before, after);
+    if (block)
+        free_lists_give(&script->free, block, before);
     return NULL;
 }
 
@@ -353,6 +356,19 @@ size_t script_bytes(const struct script *script)
     return script->bytes;
 }
 
+/* ---- collecting ---- */
+
+/* Collecting looks at all that is in use. Where that is little, garbage may be several times as
+ * much, and is collected seldom; else as much again, as Lua has it. */
+static void pace_collecting(struct script *script)
+{
+    int pause = script->bytes < SMALL_STATE ? 400 : 200;
+    if (pause == script->pause)
+        return;
+    script->pause = pause;
+    lua_gc(script->lua, LUA_GCINC, pause, 0, 0);
+}
+
 /* ---- calls ---- */
 
 lua_State *script_begin(struct script *script, lua_State *lua)
@@ -364,6 +380,7 @@ lua_State *script_begin(struct script *script, lua_State *lua)
     script->steps = script->bounds.steps;
     script->call_bytes = script->bounds.call_bytes;
     script->calls++;
+    pace_collecting(script);
     return before;
 }
 

@@ -7,6 +7,7 @@
 #ifndef REPLY_SCRIPT_PARTS_H
 #define REPLY_SCRIPT_PARTS_H
 
+#include "reply/free_lists.h"
 #include "reply/script.h"
 
 /* What an error is, to Lua, whose words are still to be made; a key of the registry, with the text
@@ -29,9 +30,11 @@ struct script {
     uint64_t steps;    /* left */
     size_t call_bytes; /* left */
     size_t bytes;      /* of the state */
-    unsigned refused;  /* calls, one after the other, because the state was full */
+    struct free_lists free;
+    unsigned refused; /* calls, one after the other, because the state was full */
     enum bound crossed;
 
+    int pause;      /* of the collector: at how many percent of what is in use it begins */
     int interval;   /* instructions from one hook to the next */
     uint64_t calls; /* that have begun */
 

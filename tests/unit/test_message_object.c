@@ -28,7 +28,8 @@ static int make_message(lua_State *lua)
                                     .worker = 2,
                                     .sequence = 5,
                                     .time_us = 1};
-    message_object_push(lua, &message);
+    message_object_push_metatable(lua);
+    message_object_push(lua, &message, lua_gettop(lua));
     return 1;
 }
 
@@ -159,13 +160,14 @@ static void others_do_not_pass_for_it(void **state)
     gives("pcall(function() return (message('x')):text() end)", "false");
     lua_State *lua = script_lua(script);
     const struct message message = {.body = slice_of("x", 1), .peer = &peer, .listener = "l"};
-    message_object_push(lua, &message);
+    message_object_push_metatable(lua);
+    message_object_push(lua, &message, lua_gettop(lua));
     assert_int_not_equal(luaL_getmetafield(lua, -1, "__index"), LUA_TNIL);
     lua_newuserdatauv(lua, 100, 2);
     lua_pushliteral(lua, "text");
     assert_int_equal(script_call(script, 2, 1), LUA_ERRRUN);
     assert_non_null(strstr(lua_tostring(lua, -1), "not a message"));
-    lua_pop(lua, 2);
+    lua_pop(lua, 3);
 }
 
 int main(void)
