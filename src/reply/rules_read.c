@@ -130,9 +130,10 @@ static void read_pattern(struct reading *reading)
 {
     lua_State *lua = reading->lua;
     struct error error = {0};
-    if (lua_rawgeti(lua, reading->table, 1) != LUA_TSTRING)
+    int type = lua_rawgeti(lua, reading->table, 1);
+    if (type != LUA_TSTRING)
         rules_refuse(reading, "it begins with a pattern, a string; met %s%s", script_met(lua, -1),
-                     lua_isfunction(lua, -1) ? "; \"\" matches every message" : "");
+                     type == LUA_TFUNCTION ? "; \"\" matches every message" : "");
     if (pattern_compile(text_at(lua, -1), &reading->rule->pattern, &error) != GT_DONE)
         rules_refuse(reading, "%s", error.text);
     lua_pop(lua, 1);
