@@ -239,6 +239,18 @@ static void hook(lua_State *lua, lua_Debug *event)
     script_charge(lua, counted + slowness(script, counted));
 }
 
+/* Functions in C may be called without an instruction in between: by table.sort, or where variables
+ * are closed. */
+void script_look(lua_State *lua)
+{
+    struct script *script = script_of(lua);
+    if (script->crossed == BOUND_NONE && ++script->looks < script->interval)
+        return;
+    uint64_t counted = (uint64_t)script->looks;
+    script->looks = 0;
+    script_charge(lua, counted + slowness(script, counted));
+}
+
 /* ---- bytes ---- */
 
 static SELDOM void watch_closer(struct script *script, size_t block)
