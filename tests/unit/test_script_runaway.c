@@ -76,6 +76,8 @@ static const struct runaway runaways[] = {
     /* Functions in C. */
     {"rep-empty", "while true do local s = (''):rep(1 << 62) end", STEPS},
     {"format-long", "local f = ('%d'):rep(3000) while true do pcall(string.format, f) end", STEPS},
+    {"format-quoted", "local s = ('\\0'):rep(100000) while true do string.format('%q', s) end",
+     STEPS},
     {"gsub-empty", "while true do ('x'):rep(1000):gsub('', '') end", STEPS},
     {"gmatch-set", "for _ in ('a'):rep(50000):gmatch('[' .. ('x'):rep(9000) .. ']') do end", STEPS},
     {"find-plain", "local s = ('a'):rep(300000) while true do s:find('b', 1, true) end", STEPS},
