@@ -230,13 +230,19 @@ static uint64_t slowness(struct script *script, uint64_t counted)
     return time_due(script, counted, now);
 }
 
+/* So many instructions, and what of the time is more. */
+static void charge_counted(lua_State *lua, struct script *script, uint64_t counted)
+{
+    script_charge(lua, counted + slowness(script, counted));
+}
+
 static void hook(lua_State *lua, lua_Debug *event)
 {
     (void)event;
     struct script *script = script_of(lua);
     uint64_t counted = (uint64_t)lua_gethookcount(lua);
     script_watch(script, lua);
-    script_charge(lua, counted + slowness(script, counted));
+    charge_counted(lua, script, counted);
 }
 
 /* Functions in C may be called without an instruction in between: by table.sort, or where variables
@@ -248,7 +254,7 @@ void script_look(lua_State *lua)
         return;
     uint64_t counted = (uint64_t)script->looks;
     script->looks = 0;
-    script_charge(lua, counted + slowness(script, counted));
+    charge_counted(lua, script, counted);
 }
 
 /* ---- bytes ---- */
