@@ -1,12 +1,14 @@
 /* conversation_pattern.c: the patterns of expects, each compiled once in a state.
  *
  * They are kept by their text. A script that makes ever new ones (out of what it heard) does not
- * fill the memory: when there are too many, all are forgotten. */
+ * fill the memory: when there are too many, all are forgotten. Lua sees little of what they take,
+ * and is told, so that it collects those in time. */
 #include "reply/conversation_parts.h"
 
 #include <goodtalk.h>
 
-#define PATTERNS_MOST 256
+#define PATTERNS_MOST  256
+#define PATTERNS_BYTES ((size_t)16 << 20)
 
 #define PATTERNS_TYPE "goodtalk.patterns"
 #define PATTERN_TYPE  "goodtalk.pattern"
@@ -14,6 +16,7 @@
 struct patterns {
     struct matcher *matcher;
     unsigned count; /* in its table, which is its user value */
+    size_t bytes;   /* that they take */
 };
 
 static int forget_matcher(lua_State *lua)
@@ -79,23 +82,28 @@ static struct pattern *compile(lua_State *lua, struct slice text)
     set_type(lua, PATTERN_TYPE, forget_pattern);
     if (pattern_compile(text, pattern, &error) != GT_DONE)
         luaL_error(lua, "peer:expect: %s", error.text);
+    lua_gc(lua, LUA_GCSTEP,
+           (int)(pattern_bytes(*pattern) / 1024)); /* as if it had allocated them */
     return *pattern;
 }
 
 /* Keep the pattern on top of the stack by the text at index. */
 static void keep(lua_State *lua, struct patterns *patterns, int table, int index)
 {
-    if (patterns->count >= PATTERNS_MOST) {
+    size_t bytes = pattern_bytes(*(struct pattern **)lua_touserdata(lua, -1));
+    if (patterns->count >= PATTERNS_MOST || patterns->bytes + bytes > PATTERNS_BYTES) {
         lua_newtable(lua);
         lua_pushvalue(lua, -1);
         lua_setiuservalue(lua, table - 1, 1);
         lua_replace(lua, table);
         patterns->count = 0;
+        patterns->bytes = 0;
     }
     lua_pushvalue(lua, index);
     lua_pushvalue(lua, -2);
     lua_rawset(lua, table);
     patterns->count++;
+    patterns->bytes += bytes;
 }
 
 struct pattern *conversation_pattern_push(lua_State *lua, int index)

@@ -102,6 +102,13 @@ static size_t size_of(const pcre2_code *code)
     return size;
 }
 
+static size_t machine_code_of(const pcre2_code *code)
+{
+    size_t size = 0;
+    pcre2_pattern_info(code, PCRE2_INFO_JITSIZE, &size);
+    return size;
+}
+
 /* The quick code, and the options that both codes have. */
 static int compile_quick(struct pattern *pattern, struct slice text, uint32_t *options,
                          struct error *error)
@@ -132,12 +139,10 @@ static bool has_any(struct slice text, const char *bytes)
 static void learn(struct pattern *pattern, struct slice text)
 {
     uint32_t options = options_of(pattern->quick), groups = 0;
-    size_t machine_code = 0;
     bool unicode = options & (PCRE2_UTF | PCRE2_UCP) || memmem(text.data, text.size, "\\p", 2) ||
                    memmem(text.data, text.size, "\\P", 2);
     pcre2_pattern_info(pattern->quick, PCRE2_INFO_CAPTURECOUNT, &groups);
-    pcre2_pattern_info(pattern->quick, PCRE2_INFO_JITSIZE, &machine_code);
-    pattern->jit = machine_code > 0;
+    pattern->jit = machine_code_of(pattern->quick) > 0;
     pattern->group_count = groups;
     pattern->one_start = options & PCRE2_ANCHORED;
     pattern->size = size_of(pattern->quick);
@@ -251,6 +256,15 @@ struct filter pattern_filter(const struct pattern *pattern)
 struct slice pattern_text(const struct pattern *pattern)
 {
     return slice_of(pattern->text, pattern->text_size);
+}
+
+size_t pattern_bytes(const struct pattern *pattern)
+{
+    const pcre2_code *codes[] = {pattern->quick, pattern->careful};
+    size_t bytes = sizeof *pattern + pattern->text_size;
+    for (size_t i = 0; i < 2; i++)
+        bytes += size_of(codes[i]) + machine_code_of(codes[i]);
+    return bytes;
 }
 
 unsigned pattern_groups(const struct pattern *pattern)

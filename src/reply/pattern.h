@@ -56,6 +56,9 @@ enum pattern_result pattern_match_filtered(struct matcher *matcher, struct patte
 /* As it was written. */
 struct slice pattern_text(const struct pattern *pattern);
 
+/* How many bytes it takes, its code for the machine included. */
+size_t pattern_bytes(const struct pattern *pattern);
+
 /* How many groups a pattern has, beside the whole match, which is number 0. */
 unsigned pattern_groups(const struct pattern *pattern);
 

@@ -28,10 +28,21 @@ static size_t plain_character(struct slice text, uint8_t *byte)
     return is_plain(*byte) ? 1 : 0;
 }
 
-/* Whether what stands before it may be there not at all. */
+static bool begins(struct slice text, const char *what)
+{
+    size_t size = strlen(what);
+    return text.size >= size && memcmp(text.data, what, size) == 0;
+}
+
+/* Whether what stands before it may be there not at all. What means nothing itself (a comment, an
+ * end of quoting) may stand before the quantifier. */
 static bool may_be_nothing(struct slice text)
 {
-    return text.size > 0 && (text.data[0] == '?' || text.data[0] == '*' || text.data[0] == '{');
+    static const char *const signs[] = {"?", "*", "{", "(?#", "\\E", "\\Q"};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (begins(text, signs[i]))
+            return true;
+    return false;
 }
 
 static void head_add(struct filter *filter, unsigned place, uint8_t byte, bool caseless)
@@ -49,11 +60,9 @@ static void head_add(struct filter *filter, unsigned place, uint8_t byte, bool c
 
 static bool skip(struct slice *text, const char *what)
 {
-    size_t size = strlen(what);
-    if (text->size < size || memcmp(text->data, what, size) != 0)
-        return false;
-    *text = slice_after(*text, size);
-    return true;
+    bool there = begins(*text, what);
+    *text = slice_after(*text, there ? strlen(what) : 0);
+    return there;
 }
 
 /* From "^plain" or "(?i)^plain", without alternatives. */

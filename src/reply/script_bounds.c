@@ -231,13 +231,31 @@ static uint64_t slowness(struct script *script, uint64_t counted)
     return time_due(script, counted, now);
 }
 
+/* So many instructions, and what of the time is more. */
+static void charge_counted(lua_State *lua, struct script *script, uint64_t counted)
+{
+    script_charge(lua, counted + slowness(script, counted));
+}
+
 static void hook(lua_State *lua, lua_Debug *event)
 {
     (void)event;
     struct script *script = script_of(lua);
     uint64_t counted = (uint64_t)lua_gethookcount(lua);
     script_watch(script, lua);
-    script_charge(lua, counted + slowness(script, counted));
+    charge_counted(lua, script, counted);
+}
+
+/* Functions in C may be called without an instruction in between: by table.sort, or where variables
+ * are closed. */
+void script_look(lua_State *lua)
+{
+    struct script *script = script_of(lua);
+    if (script->crossed == BOUND_NONE && ++script->looks < script->interval)
+        return;
+    uint64_t counted = (uint64_t)script->looks;
+    script->looks = 0;
+    charge_counted(lua, script, counted);
 }
 
 /* ---- bytes ---- */

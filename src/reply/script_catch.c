@@ -79,6 +79,10 @@ static int run(lua_State *lua, lua_State *coroutine, int arguments)
 {
     int results = 0;
     struct script *script = script_of(lua);
+    if (coroutine == script->lua) { /* it is no coroutine, not even while nothing runs in it */
+        lua_pushliteral(lua, "cannot resume non-suspended coroutine");
+        return -1;
+    }
     if (!lua_checkstack(coroutine, arguments)) {
         lua_pushliteral(lua, "too many arguments to resume");
         return -1;

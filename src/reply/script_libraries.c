@@ -158,9 +158,44 @@ static int load(lua_State *lua)
     }
     if (environment) {
         lua_pushvalue(lua, 4);
-        lua_setupvalue(lua, -2, 1);
+        if (!lua_setupvalue(lua, -2, 1)) /* bytecode of a function that has none */
+            lua_pop(lua, 1);
     }
     return 1;
+}
+
+/* Where a table was large and is empty now, it has many places to look at. */
+static int next(lua_State *lua)
+{
+    luaL_checktype(lua, 1, LUA_TTABLE);
+    script_look(lua);
+    lua_settop(lua, 2);
+    if (lua_next(lua, 1))
+        return 2;
+    lua_pushnil(lua);
+    return 1;
+}
+
+static int go_on_with_pairs(lua_State *lua, int status, lua_KContext context)
+{
+    (void)lua;
+    (void)status;
+    (void)context;
+    return 3;
+}
+
+static int pairs(lua_State *lua)
+{
+    luaL_checkany(lua, 1);
+    if (luaL_getmetafield(lua, 1, "__pairs") == LUA_TNIL) {
+        lua_pushcfunction(lua, next);
+        lua_pushvalue(lua, 1);
+        lua_pushnil(lua);
+    } else {
+        lua_pushvalue(lua, 1);
+        lua_callk(lua, 1, 3, 0, go_on_with_pairs);
+    }
+    return 3;
 }
 
 /* Standard output carries messages only: what is printed is logged. */
@@ -197,7 +232,8 @@ static void open_computing(lua_State *lua)
 
 static void replace_basic(lua_State *lua, bool trusted)
 {
-    static const luaL_Reg for_all[] = {{"load", load}, {"print", print}, {NULL, NULL}};
+    static const luaL_Reg for_all[] = {
+        {"load", load}, {"next", next}, {"pairs", pairs}, {"print", print}, {NULL, NULL}};
     static const luaL_Reg for_untrusted[] = {{"collectgarbage", collect_garbage},
                                              {"getmetatable", get_metatable},
                                              {"setmetatable", set_metatable},

@@ -36,6 +36,7 @@ struct script {
 
     int pause;      /* of the collector: at how many percent of what is in use it begins */
     int interval;   /* instructions from one hook to the next */
+    int looks;      /* since one of them looked at the time (script_look) */
     uint64_t calls; /* that have begun */
 
     uint64_t watched;       /* the call whose time is looked at, in windows: */
@@ -63,6 +64,10 @@ bool script_is_killed(lua_State *lua);
 void script_watch(const struct script *script, lua_State *lua);
 void script_watch_new(const struct script *script, lua_State *lua);
 #define SCRIPT_COROUTINE_STEPS 100
+
+/* Within a function in C whose time shows in nothing that it is given: it is charged as an
+ * instruction is, by the time. */
+void script_look(lua_State *lua);
 
 /* Whether a call must not begin: the state is full of what is in use. */
 bool script_is_full(struct script *script);

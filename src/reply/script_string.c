@@ -6,6 +6,7 @@
  * numbers. */
 #include "reply/script_parts.h"
 
+#include <ctype.h>
 #include <limits.h>
 
 /* ---- indices ---- */
@@ -78,6 +79,25 @@ static int call_with_texts(lua_State *lua)
     if (size > LUAL_BUFFERSIZE)
         script_reserve(lua, 2 * size);
     return lua_tocfunction(lua, ORIGINAL)(lua);
+}
+
+/* What %q writes as a number takes long; 8 steps each. */
+static uint64_t quoting_steps(struct slice text)
+{
+    uint64_t steps = 0;
+    for (size_t i = 0; i < text.size; i++)
+        steps += iscntrl(text.data[i]) ? 8 : 0;
+    return steps;
+}
+
+/* (format, ...) */
+static int format(lua_State *lua)
+{
+    bool quotes = size_at(lua, 1) > 0 && memchr(lua_tostring(lua, 1), 'q', size_at(lua, 1));
+    for (int i = lua_gettop(lua); quotes && i > 1; i--)
+        if (size_at(lua, i) > 0)
+            script_charge(lua, quoting_steps(slice_of(lua_tostring(lua, i), size_at(lua, i))));
+    return call_with_texts(lua);
 }
 
 /* (text, from, to): in characters or bytes, whichever are more. */
@@ -188,7 +208,7 @@ void script_open_strings(lua_State *lua)
     static const luaL_Reg functions[] = {{"byte", byte}, {"rep", repeat}, {NULL, NULL}};
     static const struct charged charged[] = {
         {"string", "upper", call_as_long, 2},      {"string", "lower", call_as_long, 2},
-        {"string", "reverse", call_as_long, 2},    {"string", "format", call_with_texts, 64},
+        {"string", "reverse", call_as_long, 2},    {"string", "format", format, 64},
         {"string", "pack", call_with_texts, 64},   {"string", "packsize", call_charged, 32},
         {"string", "unpack", call_charged, 64},    {"utf8", "len", call_charged, 4},
         {"utf8", "codepoint", call_with_range, 0}, {"utf8", "offset", call_with_distance, 0},

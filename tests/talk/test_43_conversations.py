@@ -265,3 +265,25 @@ def test_a_script_that_hoards_is_told_and_the_server_stays(goodtalk):
     for client in clients:
         client.socket.close()
     assert talk.stop() == 0
+
+
+@pytest.mark.skipif(is_sanitized(), reason="a sanitizer takes more than any limit")
+def test_patterns_out_of_what_is_heard_do_not_fill_the_memory(goodtalk):
+    """Each takes half a megabyte that Lua does not see."""
+    write(r"""
+        frame = "line"
+        talk(function (peer)
+          for message in peer.hear, peer do
+            peer:expect(message.text)
+            peer:say "ok\n"
+          end
+        end)""")
+    talk = goodtalk("-k", "-t", "mail.lua")
+    classes = "|".join("[%c-z]{1,9}(b|c)+" % (97 + number % 20) for number in range(220))
+    with Client(talk.port) as client:
+        for number in range(150):
+            client.send(b"a|(?:%d){0,3}y%s\na\n" % (number, classes.encode()))
+            assert client.line() == b"ok\n"
+            if number == 20:
+                before = talk.memory_peak()
+        assert talk.memory_peak() - before < 24 << 20

@@ -20,6 +20,7 @@ RESERVED = [(BOUNDS, "    if (size > script->call_bytes) {", "    if (size > SIZ
 MATCHED = [(MATCHER, "        match->steps -= steps;\n", "")]
 MOVED = [(TABLE, "    charge_range(lua, first, last);\n    bool apart", "    bool apart")]
 FINALIZED = [(LIBRARIES, "lua_rawget(lua, 2) != LUA_TNIL", "lua_rawget(lua, 2) == LUA_TTHREAD")]
+LOOKED = [(LIBRARIES, "    script_look(lua);\n", "")]
 CREATED = [(CATCH, "    script_charge(lua, SCRIPT_COROUTINE_STEPS);\n", ""),
            (CATCH, "    script_watch_new(script_of(lua), coroutine);\n", "")]
 
@@ -50,6 +51,7 @@ def stopped(program, name):
     ("find-backtracking", MATCHED),
     ("move-len", MOVED),
     ("gc", FINALIZED),
+    ("what_is_called_without_an_instruction_is_stopped", LOOKED),
 ])
 def test_it_takes_the_bound_to_stop_it(name, changes, tmp_path):
     source = changes[0][0]

@@ -90,6 +90,10 @@ static void filters_refuse_only_what_does_not_match(void **state)
     says("^abc?", "ab", PATTERN_YES);
     says("^ab*c", "ac", PATTERN_YES);
     says("^ab{0}c", "ac", PATTERN_YES);
+    says("^ab(?#one, or none)*c", "ac", PATTERN_YES); /* what stands between them means nothing */
+    says("^ab\\E?c", "ac", PATTERN_YES);
+    says("^ab\\Q\\E{0}c", "ac", PATTERN_YES);
+    says("^ab(?#one)c", "ac", PATTERN_NO);
     says("^ab+c", "abbc", PATTERN_YES);
     says("^ab|^cd", "cd", PATTERN_YES);
     says("^a\\.b", "a.b", PATTERN_YES);

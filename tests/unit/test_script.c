@@ -211,6 +211,17 @@ static void each_resume_has_steps_of_its_own(void **state)
         assert_int_equal(script_resume(*state, coroutine, 0, &results), LUA_YIELD);
 }
 
+/* What lies on its stack is not the scripts'. */
+static void a_coroutine_does_not_resume_the_main_thread(void **state)
+{
+    int results;
+    side_result(*state, "main = coroutine.running()");
+    lua_State *coroutine = coroutine_of(*state, "return coroutine.resume(main)");
+    assert_int_equal(script_resume(*state, coroutine, 0, &results), LUA_OK);
+    assert_string_equal(lua_tostring(coroutine, -1), "cannot resume non-suspended coroutine");
+    side_fails(*state, "error('no')", "stack traceback:");
+}
+
 static void a_resume_that_fails_has_a_traceback(void **state)
 {
     int results;
@@ -323,6 +334,7 @@ int main(void)
         WITH_SCRIPT(what_is_kept_fills_the_state),
         WITH_SCRIPT(a_full_state_refuses_calls),
         WITH_SCRIPT(a_coroutine_goes_on_where_it_waited),
+        WITH_SCRIPT(a_coroutine_does_not_resume_the_main_thread),
         WITH_SCRIPT(each_resume_has_steps_of_its_own),
         WITH_SCRIPT(a_resume_that_fails_has_a_traceback),
         WITH_SCRIPT(functions_in_c_charge),

@@ -94,6 +94,9 @@ static void the_trusted_reach_beyond(void **state)
     assert_string_equal(side_result(script, "return load(string.dump(function() return 'ran' "
                                             "end))()"),
                         "ran");
+    assert_string_equal(side_result(script, "return load(string.dump(function() return 'ran' "
+                                            "end), 'x', 'b', {})()"),
+                        "ran");
     side_result(script, "setmetatable({}, {__gc = function() end}) collectgarbage()");
     side_fails(script, "while true do pcall(function() while true do end end) end",
                "too many steps");
@@ -325,6 +328,19 @@ static const char *const same[] = {
     "coroutine.resume(coroutine.create(function(...) return ... end), 1, nil)",
     "coroutine.resume(coroutine.create(function() error('x') end))",
     "coroutine.resume(coroutine.create(function() error({}) end))",
+    "next({}, nil)",
+    "next({5})",
+    "next({5}, 1)",
+    "next({5}, 2)",
+    "next(1)",
+    "next()",
+    "pairs()",
+    "(function() for _ in pairs(1) do end end)()",
+    "rawequal(next, (pairs({})))",
+    "(function() local n = 0 for k, v in pairs({1, 2, x = 3}) do n = n + v end return n end)()",
+    "select(2, pairs(setmetatable({}, {__pairs = function(t) return next, 'mine' end})))",
+    "coroutine.wrap(function() for k in pairs(setmetatable({}, {__pairs = coroutine.yield})) do "
+    "end end)(1)",
     "coroutine.resume(coroutine.running())",
     "coroutine.resume(1)",
     "coroutine.create(1)",

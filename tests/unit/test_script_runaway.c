@@ -76,6 +76,8 @@ static const struct runaway runaways[] = {
     /* Functions in C. */
     {"rep-empty", "while true do local s = (''):rep(1 << 62) end", STEPS},
     {"format-long", "local f = ('%d'):rep(3000) while true do pcall(string.format, f) end", STEPS},
+    {"format-quoted", "local s = ('\\0'):rep(100000) while true do string.format('%q', s) end",
+     STEPS},
     {"gsub-empty", "while true do ('x'):rep(1000):gsub('', '') end", STEPS},
     {"gmatch-set", "for _ in ('a'):rep(50000):gmatch('[' .. ('x'):rep(9000) .. ']') do end", STEPS},
     {"find-plain", "local s = ('a'):rep(300000) while true do s:find('b', 1, true) end", STEPS},
@@ -256,6 +258,35 @@ static void variations_are_stopped(void **state)
     script_destroy(&script);
 }
 
+/* ---- where no instruction is ---- */
+
+/* next looks at 200,000 places each time, where Lua's machine does not run: without an end to it
+ * each of these takes a second and more. */
+static void what_is_called_without_an_instruction_is_stopped(void **state)
+{
+    (void)state;
+    static const char *const calls[] = {
+        "setmetatable(large, {__call = next}) local list = {} "
+        "for i = 2, 6000, 2 do list[i] = large end "
+        "setmetatable(list, {__len = function() return 6000 end}) table.sort(list, pcall)",
+        "setmetatable(large, {__close = next}) local function deep(n) "
+        "local a <close> = large local b <close> = large local c <close> = large "
+        "if n > 0 then deep(n - 1) end error(nil) end pcall(deep, 2000)",
+        "setmetatable(large, {__close = pairs({})}) local function deep(n) "
+        "local a <close> = large local b <close> = large local c <close> = large "
+        "if n > 0 then deep(n - 1) end error(nil) end pcall(deep, 2000)"};
+    static const struct script_bounds bounds = {.steps = 2000000,
+                                                .call_bytes = (size_t)64 << 20,
+                                                .state_bytes = (size_t)64 << 20,
+                                                .step_ns = 50};
+    struct error error;
+    struct script *script = script_create(&bounds, &error);
+    side_result(script, "large = table.pack(table.unpack({}, 1, 200000))");
+    for (size_t i = 0; i < LENGTH(calls); i++)
+        side_fails(script, calls[i], "too many steps: more than 2000000 in one call");
+    script_destroy(&script);
+}
+
 /* ---- what is left of a coroutine that crossed a bound ---- */
 
 /* Lua leaves hooks off in it: what it would close must never run. */
@@ -378,6 +409,7 @@ int main(int count, char **words)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runaways_are_stopped),
         cmocka_unit_test(variations_are_stopped),
+        cmocka_unit_test(what_is_called_without_an_instruction_is_stopped),
         cmocka_unit_test(a_killed_coroutine_is_not_closed),
         cmocka_unit_test(coroutines_that_close_each_other_do_not_use_up_the_stack),
         cmocka_unit_test(deep_recursion_in_c_is_an_error),
