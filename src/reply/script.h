@@ -42,7 +42,8 @@ size_t script_bytes(const struct script *script);
 int script_load(struct script *script, struct slice source, const char *name, struct error *error);
 
 /* As lua_pcall, with a budget of its own: the function lies beneath its arguments on the main
- * thread's stack. LUA_OK; else the message, a string with a traceback, is on the stack. */
+ * thread's stack. LUA_OK; else the message, a string with a traceback, is on the stack. LUA_ERRMEM:
+ * for want of the system's memory, or because the state was full before. */
 int script_call(struct script *script, int arguments, int results);
 
 /* As lua_resume, with a budget of its own: LUA_OK: the coroutine has ended; LUA_YIELD; else the

@@ -142,8 +142,8 @@ static void push_written(lua_State *lua, const struct gt_setting *setting, const
     else if (type == LUA_TNUMBER)
         push_number(lua, index);
     else
-        luaL_error(lua, "%s: a string or a number expected (%s), met %s", name, setting->argument,
-                   script_met(lua, index));
+        luaL_error(lua, "%s: a string or a number expected (%s), met %s%s", name, setting->argument,
+                   script_met(lua, index), type == LUA_TNIL ? "; a string is in quotes" : "");
 }
 
 static struct slice slice_at(lua_State *lua, int index)
@@ -253,12 +253,12 @@ static void capture_entry(lua_State *lua, struct talk_instance *instance)
 static void check_list(lua_State *lua, int table)
 {
     lua_Integer size = (lua_Integer)lua_rawlen(lua, table);
-    if (size == 0)
-        luaL_error(lua, "listen: at least one address expected, met an empty table");
     for (lua_pushnil(lua); lua_next(lua, table); lua_pop(lua, 1))
         if (!lua_isinteger(lua, -2) || lua_tointeger(lua, -2) < 1 || lua_tointeger(lua, -2) > size)
             luaL_error(lua, "listen: addresses expected; settings of an address of its own stand "
                             "in a table with it: listen = { { \"udp:9999\", frame = \"chunk\" } }");
+    if (size == 0)
+        luaL_error(lua, "listen: at least one address expected, met an empty table");
 }
 
 void talk_capture_listen(lua_State *lua, struct talk_instance *instance, int index)
