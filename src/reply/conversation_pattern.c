@@ -3,6 +3,7 @@
  * They are kept by their text. A script that makes ever new ones (out of what it heard) does not
  * fill the memory: when there are too many, all are forgotten. */
 #include "reply/conversation_parts.h"
+#include "reply/script.h"
 
 #include <goodtalk.h>
 
@@ -57,7 +58,7 @@ void conversation_patterns_open(lua_State *lua, size_t match_bytes)
     set_type(lua, PATTERNS_TYPE, forget_matcher);
     patterns->matcher = matcher_create(match_bytes);
     if (!patterns->matcher)
-        luaL_error(lua, "memory is out");
+        script_no_memory(lua);
     lua_newtable(lua);
     lua_setiuservalue(lua, -2, 1);
     lua_rawsetp(lua, LUA_REGISTRYINDEX, &conversation_patterns_open);
@@ -77,7 +78,10 @@ static struct pattern *compile(lua_State *lua, struct slice text)
     struct pattern **pattern = lua_newuserdatauv(lua, sizeof *pattern, 0);
     *pattern = NULL;
     set_type(lua, PATTERN_TYPE, forget_pattern);
-    if (pattern_compile(text, pattern, &error) != GT_DONE)
+    int status = pattern_compile(text, pattern, &error);
+    if (status == GT_FAILED)
+        script_no_memory(lua);
+    if (status != GT_DONE)
         luaL_error(lua, "peer:expect: %s", error.text);
     return *pattern;
 }

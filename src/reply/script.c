@@ -33,9 +33,22 @@ static const char memory_words[] = "memory is out"; /* the system has none */
 
 /* ---- what an error is told as ---- */
 
+_Noreturn void script_no_memory(lua_State *lua)
+{
+    lua_rawgetp(lua, LUA_REGISTRYINDEX, memory_words);
+    lua_error(lua);
+    abort(); /* not reached, which lua_error does not say */
+}
+
+/* Whether what is on top was raised so. */
+static bool is_no_memory(lua_State *lua)
+{
+    return lua_type(lua, -1) == LUA_TSTRING && strcmp(lua_tostring(lua, -1), memory_words) == 0;
+}
+
 static int add_traceback(lua_State *lua)
 {
-    if (script_is_spent(lua))
+    if (script_is_spent(lua) || is_no_memory(lua))
         return 1;
     luaL_traceback(lua, lua, luaL_tolstring(lua, 1, NULL), 1);
     return 1;
@@ -88,6 +101,8 @@ static SELDOM int explain(struct script *script, lua_State *lua, int status)
         explain_bound(script, lua);
         return LUA_ERRRUN;
     }
+    if (is_no_memory(lua))
+        return LUA_ERRMEM;
     if (status == LUA_ERRMEM)
         put_words(lua, memory_words);
     else if (lua_type(lua, -1) != LUA_TSTRING)

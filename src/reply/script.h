@@ -72,6 +72,9 @@ uint64_t script_steps(lua_State *lua);
  * fails where Lua would have collected first. */
 void script_reserve(lua_State *lua, size_t size);
 
+/* Raise the error of a system that has no memory: not the script's doing. */
+_Noreturn void script_no_memory(lua_State *lua);
+
 /* Whether a bound was crossed, so that an error which a function in C has caught (lua_pcall) must
  * be handed on (lua_error). */
 bool script_is_spent(lua_State *lua);

@@ -4,6 +4,7 @@
  * A flag takes true or false, everything else a string or a number. Text is taken as it is: Lua has
  * read its escapes, so that a backslash which is left is one, and is written as the command line
  * writes it. Whether a value makes sense is seen when it is set (serve/settings_value.c). */
+#include "reply/script.h"
 #include "reply/script_met.h"
 #include "reply/talk_environment.h"
 
@@ -164,7 +165,7 @@ void talk_capture_setting(lua_State *lua, struct talk_settings *settings,
         luaL_error(lua, "%s: not built yet in this version", name);
     push_written(lua, setting, name, index);
     if (talk_settings_add(settings, setting->name, slice_at(lua, -1), talk_line(lua)) < 0)
-        luaL_error(lua, "not enough memory");
+        script_no_memory(lua);
     lua_pop(lua, 1);
 }
 
@@ -178,7 +179,7 @@ static struct talk_address *add_address(lua_State *lua, struct talk_words *words
                    script_met(lua, index));
     struct talk_address *added = talk_words_add_address(words, address);
     if (!added)
-        luaL_error(lua, "not enough memory");
+        script_no_memory(lua);
     return added;
 }
 
