@@ -5,9 +5,8 @@
 #include <stdbool.h>
 
 /* Each allocation of each way to start fails in turn, until there are none left (with a talk file,
- * one in three; and one in three with those after it): whether every
- * call either worked or failed with a sentence, and nothing was left behind. What is wrong is
- * printed. */
+ * each among others, and one in eight alone): whether every call either worked or failed with a
+ * sentence, and nothing was left behind. What is wrong is printed. */
 bool start_all(void);
 
 #endif
