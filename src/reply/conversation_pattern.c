@@ -4,6 +4,7 @@
  * fill the memory: when there are too many, all are forgotten. Lua sees little of what they take,
  * and is told, so that it collects those in time. */
 #include "reply/conversation_parts.h"
+#include "reply/script.h"
 
 #include <goodtalk.h>
 
@@ -60,7 +61,7 @@ void conversation_patterns_open(lua_State *lua, size_t match_bytes)
     set_type(lua, PATTERNS_TYPE, forget_matcher);
     patterns->matcher = matcher_create(match_bytes);
     if (!patterns->matcher)
-        luaL_error(lua, "memory is out");
+        script_no_memory(lua);
     lua_newtable(lua);
     lua_setiuservalue(lua, -2, 1);
     lua_rawsetp(lua, LUA_REGISTRYINDEX, &conversation_patterns_open);
@@ -80,7 +81,10 @@ static struct pattern *compile(lua_State *lua, struct slice text)
     struct pattern **pattern = lua_newuserdatauv(lua, sizeof *pattern, 0);
     *pattern = NULL;
     set_type(lua, PATTERN_TYPE, forget_pattern);
-    if (pattern_compile(text, pattern, &error) != GT_DONE)
+    int status = pattern_compile(text, pattern, &error);
+    if (status == GT_FAILED)
+        script_no_memory(lua);
+    if (status != GT_DONE)
         luaL_error(lua, "peer:expect: %s", error.text);
     lua_gc(lua, LUA_GCSTEP,
            (int)(pattern_bytes(*pattern) / 1024)); /* as if it had allocated them */

@@ -8,12 +8,19 @@
 #include "reply/conversation_parts.h"
 
 #include "base/units.h"
+#include "reply/script_met.h"
 
 #include <math.h>
 
 struct conversation *conversation_given(lua_State *lua)
 {
-    struct conversation **handle = luaL_checkudata(lua, 1, PEER_TYPE);
+    struct conversation **handle = luaL_testudata(lua, 1, PEER_TYPE);
+    if (!handle)
+        luaL_argerror(lua, 1,
+                      lua_pushfstring(lua,
+                                      "a peer expected, met %s; with a colon, as in "
+                                      "peer:hear(), it is the one before it",
+                                      script_met(lua, 1)));
     return *handle;
 }
 

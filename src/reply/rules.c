@@ -24,7 +24,7 @@
 #define FILLED_KEPT 65536 /* more is given back when the next reply is made */
 
 /* What a message met at a rule. */
-enum met { MET_NEXT, MET_REPLY, MET_NOTHING, MET_FAILURE };
+enum met { MET_NEXT, MET_REPLY, MET_NOTHING, MET_FAILURE, MET_NO_MEMORY };
 
 static const struct effects closing = {.truncate_size = -1, .close = true};
 
@@ -187,7 +187,7 @@ static enum met say_text(struct rules *rules, const struct rule *rule,
         return MET_REPLY;
     clear(rules);
     if (template_fill(template, rule->pattern, message, &rules->filled) < 0)
-        return MET_FAILURE;
+        return MET_NO_MEMORY;
     reply->bytes = bytes_slice(&rules->filled);
     return MET_REPLY;
 }
@@ -250,6 +250,10 @@ enum reply_when rules_answer(struct rules *rules, const struct message *message,
         enum met met = try_rule(rules, rule, message, &subject, reply);
         if (met == MET_NEXT)
             continue;
+        if (met == MET_NO_MEMORY) {
+            reply->effects = NULL;
+            return REPLY_LOST;
+        }
         if (met == MET_FAILURE)
             reply->effects = &closing;
         return met == MET_REPLY ? REPLY_NOW : REPLY_NONE;

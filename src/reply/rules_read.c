@@ -17,6 +17,14 @@ static struct slice text_at(lua_State *lua, int index)
     return slice_of(text, size);
 }
 
+/* What a pattern or a text is refused for, if it is not for want of memory. */
+_Noreturn static void refuse_as_told(const struct reading *reading, const struct error *error)
+{
+    if (error->status == GT_FAILED)
+        script_no_memory(reading->lua);
+    rules_refuse(reading, "%s", error->text);
+}
+
 /* ---- what to say ---- */
 
 /* The saying on top of the stack, which is popped. */
@@ -31,7 +39,7 @@ static void read_saying(struct reading *reading, struct saying *saying, const ch
     if (lua_isstring(lua, -1)) {
         if (template_parse(text_at(lua, -1), reading->rule->pattern, &saying->text, &error) !=
             GT_DONE)
-            rules_refuse(reading, "%s", error.text);
+            refuse_as_told(reading, &error);
     } else if (!lua_isboolean(lua, -1) || lua_toboolean(lua, -1))
         rules_refuse(reading, "%s: a text or a function expected, met %s", what,
                      script_met(lua, -1));
@@ -43,7 +51,7 @@ static void make_sayings(struct reading *reading, size_t count)
     struct rule *rule = reading->rule;
     rule->sayings = calloc(count, sizeof *rule->sayings);
     if (!rule->sayings)
-        rules_refuse(reading, "not enough memory");
+        script_no_memory(reading->lua);
     for (size_t i = 0; i < count; i++)
         rule->sayings[i] = (struct saying){.function = LUA_NOREF, .effects = rule->effects};
     rule->saying_count = count;
@@ -135,7 +143,7 @@ static void read_pattern(struct reading *reading)
         rules_refuse(reading, "it begins with a pattern, a string; met %s%s", script_met(lua, -1),
                      type == LUA_TFUNCTION ? "; \"\" matches every message" : "");
     if (pattern_compile(text_at(lua, -1), &reading->rule->pattern, &error) != GT_DONE)
-        rules_refuse(reading, "%s", error.text);
+        refuse_as_told(reading, &error);
     lua_pop(lua, 1);
 }
 
@@ -238,10 +246,8 @@ void rules_read(lua_State *lua, int index, struct rules **rules)
     check_list(lua, index);
     size_t count = lua_rawlen(lua, index);
     *rules = make_rules(lua, count);
-    if (!*rules) {
-        luaL_error(lua, "not enough memory");
-        return; /* not reached */
-    }
+    if (!*rules)
+        script_no_memory(lua);
     (*rules)->asking = rules_ask_function(lua);
     for (size_t i = 0; i < count; i++)
         read_entry(lua, index, *rules);

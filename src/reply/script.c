@@ -29,12 +29,26 @@
 
 static const char wordless[] = "an error that has no words";
 static const char full_words[] = "out of memory: the script's state is full (max-script-memory)";
+static const char memory_words[] = "memory is out"; /* the system has none */
 
 /* ---- what an error is told as ---- */
 
+_Noreturn void script_no_memory(lua_State *lua)
+{
+    lua_rawgetp(lua, LUA_REGISTRYINDEX, memory_words);
+    lua_error(lua);
+    abort(); /* not reached, which lua_error does not say */
+}
+
+/* Whether what is on top was raised so. */
+static bool is_no_memory(lua_State *lua)
+{
+    return lua_type(lua, -1) == LUA_TSTRING && strcmp(lua_tostring(lua, -1), memory_words) == 0;
+}
+
 static int add_traceback(lua_State *lua)
 {
-    if (script_is_spent(lua))
+    if (script_is_spent(lua) || is_no_memory(lua))
         return 1;
     luaL_traceback(lua, lua, luaL_tolstring(lua, 1, NULL), 1);
     return 1;
@@ -71,16 +85,28 @@ static SELDOM void explain_bound(struct script *script, lua_State *lua)
     lua_xmove(on, lua, 1);
 }
 
+static void put_words(lua_State *lua, const char *words)
+{
+    lua_pop(lua, 1);
+    lua_rawgetp(lua, LUA_REGISTRYINDEX, words);
+}
+
+/* An allocation that the bound of the state refused has left a trace; one that the system refused
+ * has not. LUA_ERRMEM: the system did; LUA_ERRRUN: it is the script's own doing. */
 static SELDOM int explain(struct script *script, lua_State *lua, int status)
 {
-    if (status == LUA_ERRMEM && script->crossed == BOUND_NONE)
+    if (status == LUA_ERRMEM && script->crossed == BOUND_NONE && *script->trace)
         script->crossed = BOUND_STATE;
     if (script->crossed != BOUND_NONE) {
         explain_bound(script, lua);
-    } else if (lua_type(lua, -1) != LUA_TSTRING) {
-        lua_pop(lua, 1);
-        lua_rawgetp(lua, LUA_REGISTRYINDEX, wordless);
+        return LUA_ERRRUN;
     }
+    if (is_no_memory(lua))
+        return LUA_ERRMEM;
+    if (status == LUA_ERRMEM)
+        put_words(lua, memory_words);
+    else if (lua_type(lua, -1) != LUA_TSTRING)
+        put_words(lua, wordless);
     return status;
 }
 
@@ -115,9 +141,10 @@ static int call(struct script *script, int arguments, int results, int handler)
     if (script_is_full(script))
         return refuse(lua, arguments + 1);
     lua_State *before = script_begin(script, lua);
+    *script->trace = '\0';
     int status = lua_pcall(lua, arguments, results, handler);
     if (status != LUA_OK)
-        explain(script, lua, status);
+        status = explain(script, lua, status);
     script_finish(script, before);
     return status;
 }
@@ -141,13 +168,26 @@ int script_resume(struct script *script, lua_State *coroutine, int arguments, in
         return refuse(coroutine, arguments);
     lua_State *before = script_begin(script, coroutine);
     script_watch(script, coroutine);
+    *script->trace = '\0';
     int status = lua_resume(coroutine, script->lua, arguments, results);
     if (status != LUA_OK && status != LUA_YIELD) {
         *results = 1;
-        explain_coroutine(script, coroutine, status);
+        status = explain_coroutine(script, coroutine, status);
     }
     script_finish(script, before);
     return status;
+}
+
+/* As Lua does with files: what an editor puts in front of UTF-8, and a first line for a shell, the
+ * end of which stays, since lines are counted. */
+static struct slice skip_mark(struct slice source)
+{
+    if (source.size >= 3 && memcmp(source.data, "\xef\xbb\xbf", 3) == 0)
+        source = slice_after(source, 3);
+    if (source.size == 0 || *source.data != '#')
+        return source;
+    const uint8_t *end = memchr(source.data, '\n', source.size);
+    return slice_after(source, end ? (size_t)(end - source.data) : source.size);
 }
 
 int script_load(struct script *script, struct slice source, const char *name, struct error *error)
@@ -157,6 +197,7 @@ int script_load(struct script *script, struct slice source, const char *name, st
     strncat(chunk, name, sizeof chunk - 2);
     lua_State *before = script_begin(script, lua);
     script->call_bytes = script->bounds.state_bytes;
+    source = skip_mark(source);
     int status = luaL_loadbufferx(lua, (const char *)source.data, source.size, chunk,
                                   script->bounds.trusted ? "bt" : "t");
     if (status != LUA_OK)
@@ -188,6 +229,7 @@ static int open_state(lua_State *lua)
 {
     keep_words(lua, script_crossed_words);
     keep_words(lua, full_words);
+    keep_words(lua, memory_words);
     keep_words(lua, wordless);
     return script_open_libraries(lua);
 }

@@ -42,7 +42,8 @@ size_t script_bytes(const struct script *script);
 int script_load(struct script *script, struct slice source, const char *name, struct error *error);
 
 /* As lua_pcall, with a budget of its own: the function lies beneath its arguments on the main
- * thread's stack. LUA_OK; else the message, a string with a traceback, is on the stack. */
+ * thread's stack. LUA_OK; else the message, a string with a traceback, is on the stack. LUA_ERRMEM:
+ * for want of the system's memory, or because the state was full before. */
 int script_call(struct script *script, int arguments, int results);
 
 /* As lua_resume, with a budget of its own: LUA_OK: the coroutine has ended; LUA_YIELD; else the
@@ -70,6 +71,9 @@ uint64_t script_steps(lua_State *lua);
  * once the garbage has been collected. For sizes that are known, and before luaL_Buffer, which
  * fails where Lua would have collected first. */
 void script_reserve(lua_State *lua, size_t size);
+
+/* Raise the error of a system that has no memory: not the script's doing. */
+_Noreturn void script_no_memory(lua_State *lua);
 
 /* Whether a bound was crossed, so that an error which a function in C has caught (lua_pcall) must
  * be handed on (lua_error). */

@@ -22,9 +22,11 @@
 
 /* ---- a run ---- */
 
-/* One line, fit for a terminal: what Lua says, without where it was called from. */
-static int tell_wrong(struct script *script, struct error *error)
+/* One line, fit for a terminal: what Lua says, without where it was called from. The file is not
+ * wrong where memory is out. */
+static int tell_wrong(struct script *script, int failed, struct error *error)
 {
+    int status = failed == LUA_ERRMEM ? GT_FAILED : GT_WRONG;
     lua_State *lua = script_lua(script);
     const char *text = lua_tostring(lua, -1);
     struct slice said = slice_of_text(text ? text : "an error that is no string");
@@ -32,9 +34,19 @@ static int tell_wrong(struct script *script, struct error *error)
     char line[sizeof error->text];
     if (trace)
         said.size = (size_t)(trace - (const char *)said.data);
-    error_set(error, GT_WRONG, "%s", escape_as_typed(line, sizeof line, said));
+    error_set(error, status, "%s", escape_as_typed(line, sizeof line, said));
     lua_pop(lua, 1);
-    return GT_WRONG;
+    return status;
+}
+
+/* What helps where an option's name or value stands as on the command line. */
+static const char *advice(const char *said)
+{
+    if (strstr(said, "syntax error near '-'"))
+        return "; settings have _ where options have -";
+    if (strstr(said, "malformed number near"))
+        return "; what has a unit is a string, in quotes: \"64KiB\"";
+    return "";
 }
 
 /* What Lua says of what is no Lua may have the bytes of the file in it, and not its name. */
@@ -42,8 +54,8 @@ static int refuse_source(const struct talk *talk, struct error *error)
 {
     char line[sizeof error->text];
     bool named = strncmp(error->text, talk->name, strlen(talk->name)) == 0;
-    error_set(error, error->status, "%s",
-              escape_as_typed(line, sizeof line, slice_of_text(error->text)));
+    escape_as_typed(line, sizeof line, slice_of_text(error->text));
+    error_set(error, error->status, "%s%s", line, advice(line));
     return named ? error->status : error_prefix(error, "%s", talk->name);
 }
 
@@ -52,14 +64,15 @@ static int run(struct talk_instance *instance, struct talk_words *words, struct 
 {
     struct talk *talk = instance->talk;
     struct script *script = instance->script;
-    if (script_protect(script, talk_environment_make, instance) != LUA_OK)
-        return tell_wrong(script, error);
+    int status = script_protect(script, talk_environment_make, instance);
+    if (status != LUA_OK)
+        return tell_wrong(script, status, error);
     if (script_load(script, bytes_slice(&talk->source), talk->name, error) != GT_DONE)
         return refuse_source(talk, error);
     instance->words = words;
-    int status = script_call(script, 0, 0);
+    status = script_call(script, 0, 0);
     instance->words = NULL;
-    return status == LUA_OK ? GT_DONE : tell_wrong(script, error);
+    return status == LUA_OK ? GT_DONE : tell_wrong(script, status, error);
 }
 
 static void close_instance(struct talk_instance *instance)

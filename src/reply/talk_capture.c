@@ -4,6 +4,7 @@
  * A flag takes true or false, everything else a string or a number. Text is taken as it is: Lua has
  * read its escapes, so that a backslash which is left is one, and is written as the command line
  * writes it. Whether a value makes sense is seen when it is set (serve/settings_value.c). */
+#include "reply/script.h"
 #include "reply/script_met.h"
 #include "reply/talk_environment.h"
 
@@ -142,8 +143,8 @@ static void push_written(lua_State *lua, const struct gt_setting *setting, const
     else if (type == LUA_TNUMBER)
         push_number(lua, index);
     else
-        luaL_error(lua, "%s: a string or a number expected (%s), met %s", name, setting->argument,
-                   script_met(lua, index));
+        luaL_error(lua, "%s: a string or a number expected (%s), met %s%s", name, setting->argument,
+                   script_met(lua, index), type == LUA_TNIL ? "; a string is in quotes" : "");
 }
 
 static struct slice slice_at(lua_State *lua, int index)
@@ -164,7 +165,7 @@ void talk_capture_setting(lua_State *lua, struct talk_settings *settings,
         luaL_error(lua, "%s: not built yet in this version", name);
     push_written(lua, setting, name, index);
     if (talk_settings_add(settings, setting->name, slice_at(lua, -1), talk_line(lua)) < 0)
-        luaL_error(lua, "not enough memory");
+        script_no_memory(lua);
     lua_pop(lua, 1);
 }
 
@@ -178,7 +179,7 @@ static struct talk_address *add_address(lua_State *lua, struct talk_words *words
                    script_met(lua, index));
     struct talk_address *added = talk_words_add_address(words, address);
     if (!added)
-        luaL_error(lua, "not enough memory");
+        script_no_memory(lua);
     return added;
 }
 
@@ -253,12 +254,12 @@ static void capture_entry(lua_State *lua, struct talk_instance *instance)
 static void check_list(lua_State *lua, int table)
 {
     lua_Integer size = (lua_Integer)lua_rawlen(lua, table);
-    if (size == 0)
-        luaL_error(lua, "listen: at least one address expected, met an empty table");
     for (lua_pushnil(lua); lua_next(lua, table); lua_pop(lua, 1))
         if (!lua_isinteger(lua, -2) || lua_tointeger(lua, -2) < 1 || lua_tointeger(lua, -2) > size)
             luaL_error(lua, "listen: addresses expected; settings of an address of its own stand "
                             "in a table with it: listen = { { \"udp:9999\", frame = \"chunk\" } }");
+    if (size == 0)
+        luaL_error(lua, "listen: at least one address expected, met an empty table");
 }
 
 void talk_capture_listen(lua_State *lua, struct talk_instance *instance, int index)

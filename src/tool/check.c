@@ -11,7 +11,17 @@
 #include <goodtalk.h>
 #include <stdio.h>
 
-static const struct command_row rows[] = {COMMAND_LAST_ROWS};
+static void take_trust(struct command_line *line, const struct gt_setting *setting,
+                       const char *value)
+{
+    bool *trusted = line->context;
+    (void)setting, (void)value;
+    *trusted = true;
+}
+
+static const struct command_row rows[] = {
+    {{"trust", 0, GT_SCOPE_PROGRAM, NULL, NULL, "read it as goodtalk --trust does"}, take_trust},
+    COMMAND_LAST_ROWS};
 
 #define ROW_COUNT (sizeof rows / sizeof *rows)
 
@@ -53,11 +63,11 @@ static void hear(const struct gt_event *event, void *context)
 }
 
 /* As goodtalk -t FILE would set it. */
-static int set_as_run(gt_server *server, char *path, struct error *error)
+static int set_as_run(gt_server *server, char *path, bool trusted, struct error *error)
 {
     struct options options;
-    char name[] = "goodtalk", option[] = "--talk", end[] = "--";
-    char *argv[] = {name, option, path, end, NULL};
+    char name[] = "goodtalk", option[] = "--talk", trust[] = "--trust", end[] = "--";
+    char *argv[] = {name, option, path, trusted ? trust : end, NULL};
     int status = options_parse(&options, 4, argv, error);
     if (status == GT_DONE && (status = options_apply(&options, server)) != GT_DONE)
         error_set(error, status, "%s", gt_error(server));
@@ -65,14 +75,14 @@ static int set_as_run(gt_server *server, char *path, struct error *error)
     return status;
 }
 
-static int check(char *path, bool quiet, struct error *error)
+static int check(char *path, bool trusted, bool quiet, struct error *error)
 {
     struct bytes said = {0};
     gt_server *server = gt_create();
     if (!server)
         return error_set(error, GT_FAILED, "out of memory");
     gt_on_event(server, GT_NOTICE, hear, &said);
-    int status = set_as_run(server, path, error);
+    int status = set_as_run(server, path, trusted, error);
     if (status == GT_DONE && (status = gt_check(server)) != GT_DONE)
         error_set(error, status, "%s", gt_error(server));
     if (status == GT_DONE && !quiet)
@@ -101,13 +111,16 @@ static int read_words(struct command_line *line, int argc, char **argv)
 int check_command(int argc, char **argv, bool output_closed)
 {
     struct error error = {0};
-    struct command_line line = {.command = &check_command_table, .error = &error};
+    bool trusted = false;
+    struct command_line line = {
+        .command = &check_command_table, .context = &trusted, .error = &error};
     int status = read_words(&line, argc, argv);
     if (status == GT_DONE && output_closed)
         status = error_errno(&error, EBADF, "cannot write to standard output");
     else if (status == GT_DONE)
-        status = line.help ? help_print(&help_check, &error)
-                           : check(line.words[0], line.report.threshold < GT_NOTICE, &error);
+        status = line.help
+                     ? help_print(&help_check, &error)
+                     : check(line.words[0], trusted, line.report.threshold < GT_NOTICE, &error);
     if (error.status != GT_DONE)
         report_error(&line.report, error.text);
     command_line_free(&line);

@@ -37,15 +37,16 @@ static const char beginning[] =
 
 static const char ending[] =
     "\n"
-    "Exit status: 0 done; 1 something failed; 2 the command line is wrong;\n"
-    "3 --timeout passed first.\n"
+    "Exit status: 0 done; 1 something failed; 2 the command line or the talk file is\n"
+    "wrong; 3 --timeout passed first; 4 a talk went otherwise than expected.\n"
     "\n"
     "Examples:\n"
     "  goodtalk                      one message on port 9999: show it, reply, quit\n"
     "  goodtalk -k -r 'Thanks' 8080  reply to everybody on port 8080\n"
     "  goodtalk -k --echo unix:/tmp/talk\n"
+    "  goodtalk -t talk.lua          reply as a talk file says\n"
     "\n"
-    "More: man goodtalk\n";
+    "More: man goodtalk, man goodtalk-talk\n";
 
 const struct help help_listen = {beginning, gt_setting_at, ending};
 

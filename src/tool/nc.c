@@ -1,7 +1,7 @@
 /* nc.c: the right command is put together from what nc's letters said, the options that are also
  * goodtalk's, and the addresses: "-l -k -p 8080 localhost" is "goodtalk -k localhost:8080".
  *
- * What cannot be done in this version (commands) is said so, in the words it will have. */
+ * A command of nc's has the connection: that of -e here. */
 #include "tool/nc.h"
 
 #include "base/escape.h"
@@ -116,7 +116,7 @@ static void write_word(FILE *to, const char *word)
 static void write_options(FILE *to, const struct nc *nc, const struct given *given)
 {
     if (nc->command) {
-        fputs(" -x ", to);
+        fputs(" -e ", to);
         write_word(to, nc->command);
     }
     if (nc->keep)
@@ -171,7 +171,7 @@ static void write_refusal(FILE *to, const struct nc *nc, const struct given *giv
     if (nc->letter)
         fprintf(to, "-%c: ", nc->letter);
     if (nc->command)
-        fputs("a command for each message is -x, and not built yet in this version", to);
+        fputs("-e gives a command the connection, -x each message", to);
     else if (nc->udp)
         fputs("UDP is named by the address", to);
     else if (nc->unix_socket)

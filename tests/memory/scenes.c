@@ -4,7 +4,10 @@
  *     later    an application replies, at once or later, much or little
  *     letters  packets and datagrams, echoed; and streams beside them
  *     counted  a goal, and a slow reader of what is shown
- *     one      a single message */
+ *     one      a single message
+ *     rules    a talk file with a template, a function that keeps, a delay
+ *     talks    a conversation for each, with waits
+ *     commands a command for each message */
 #include "world.h"
 
 #define WORDS                                                                                      \
@@ -62,5 +65,42 @@ const struct scene scenes[] = {
      .size_most = 3000,
      .large = 0,
      .count = 1},
+    {.name = "rules",
+     .settings = {"frame", "line", "show", "talk", "match-bytes", "64KiB"},
+     .talk = "local last = {}\n"
+             "reply {\n"
+             "  { '^(<[13579]\\\\..*)$', '$1' },\n"
+             "  { '^(?<whole><[0248].*)', '${whole}', delay = '1ms' },\n"
+             "  { '', when = function (message) last[message.peer] = message return false end },\n"
+             "  function (message) return last[message.peer].text .. '' end,\n"
+             "}\n",
+     .replies = REPLIES_ECHO,
+     .talkers = 6,
+     .messages = 30,
+     .round = 3,
+     .size_most = 100,
+     .large = 3000},
+    {.name = "talks",
+     .settings = {"frame", "line", "show", "talk"},
+     .talk = "talk(function (peer)\n"
+             "  for message in peer.hear, peer do\n"
+             "    peer:wait '1ms'\n"
+             "    peer:say(message.text, '\\n')\n"
+             "  end\n"
+             "end)\n",
+     .replies = REPLIES_ECHO,
+     .talkers = 6,
+     .messages = 30,
+     .round = 3,
+     .size_most = 100,
+     .large = 3000},
+    {.name = "commands",
+     .settings = {"frame", "line", "show", "talk", "exec", "cat"},
+     .replies = REPLIES_ECHO,
+     .talkers = 4,
+     .messages = 20,
+     .round = 3,
+     .size_most = 100,
+     .large = 3000},
     {.name = NULL},
 };

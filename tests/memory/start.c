@@ -21,19 +21,42 @@
 
 #define READY_FD  1000
 #define LOG_FD    1001
+#define TALK_FD   1002
 #define HANDED_FD 3
+
+/* A script collects its garbage and asks again. */
+#define COUNT_SCRIPT 9
+#define STEP_SCRIPT  8 /* there are thousands; so each fails among others */
 
 struct way {
     const char *engine;
     const char *workers;
     const char *addresses[3];
+    const char *talk; /* what the talk file holds, if there is one */
 };
 
+static const char rules[] =
+    "backlog = 9\n"
+    "listen = { { 'tcp:127.0.0.1:0', frame = 'chunk' } }\n"
+    "local last = {}\n"
+    "reply {\n"
+    "  { '^a(?<name>b+)', '$peer says ${name}', delay = '1s', times = 3 },\n"
+    "  { 'c', replies = { 'd', { 'e', close = true } } },\n"
+    "  function (message) last[1] = message return ('x'):rep(99) end,\n"
+    "}\n";
+static const char conversation[] = "shared.names = {}\n"
+                                   "talk(function (peer)\n"
+                                   "  peer:expect '^HELO (.*)'\n"
+                                   "  peer:say 'good-bye'\n"
+                                   "end)\n";
+
 static const struct way ways[] = {
-    {"epoll", "1", {"tcp:127.0.0.1:0", "udp:127.0.0.1:0", NULL}},
-    {"epoll", "3", {"tcp:127.0.0.1:0", "unix:@goodtalk-start-%d", NULL}},
-    {"auto", "2", {"tcp:127.0.0.1:0", "unixpacket:@goodtalk-start-%d", NULL}},
-    {"epoll", "1", {"systemd", NULL}},
+    {"epoll", "1", {"tcp:127.0.0.1:0", "udp:127.0.0.1:0", NULL}, NULL},
+    {"epoll", "3", {"tcp:127.0.0.1:0", "unix:@goodtalk-start-%d", NULL}, NULL},
+    {"auto", "2", {"tcp:127.0.0.1:0", "unixpacket:@goodtalk-start-%d", NULL}, NULL},
+    {"epoll", "1", {"systemd", NULL}, NULL},
+    {"epoll", "2", {"tcp:127.0.0.1:0", NULL}, rules},
+    {"epoll", "1", {"tcp:127.0.0.1:0", NULL}, conversation},
 };
 
 /* The descriptors of this process. */
@@ -51,11 +74,16 @@ static unsigned descriptors(void)
 static int set_all(gt_server *server, const struct way *way)
 {
     const char *const pairs[][2] = {
-        {"engine", way->engine}, {"workers", way->workers},
-        {"timeout", "1ms"},      {"count", "0"},
-        {"reply", "so be it"},   {"greeting", "good day\\n"},
-        {"frame", "line"},       {"show", "talk"},
-        {"ready", "fd:1000"},    {"log", "/proc/self/fd/1001"},
+        {"engine", way->engine},
+        {"workers", way->workers},
+        {"timeout", "1ms"},
+        {"count", "0"},
+        {way->talk ? "talk" : "reply", way->talk ? "/proc/self/fd/1002" : "so be it"},
+        {"greeting", "good day\\n"},
+        {"frame", "line"},
+        {"show", "talk"},
+        {"ready", "fd:1000"},
+        {"log", "/proc/self/fd/1001"},
         {"max-per-source", "9"},
     };
     int status = GT_DONE;
@@ -87,11 +115,14 @@ static void place(int fd, int number)
     }
 }
 
-/* What the server is given: a descriptor that readiness can be told to, a file for its log, and two
- * sockets as of a service manager. */
-static void open_given(void)
+/* What the server is given: a descriptor that readiness can be told to, a file for its log, its
+ * talk file, and two sockets as of a service manager. */
+static void open_given(const char *talk)
 {
     char number[16];
+    place(memfd_create("talk", 0), TALK_FD);
+    if (talk && write(TALK_FD, talk, strlen(talk)) < 0)
+        perror("talk");
     place(open("/dev/null", O_WRONLY), READY_FD);
     place(memfd_create("log", 0), LOG_FD);
     for (int fd = HANDED_FD; fd < HANDED_FD + 2; fd++) {
@@ -109,6 +140,7 @@ static void close_given(void)
 {
     close(READY_FD);
     close(LOG_FD);
+    close(TALK_FD);
     close(HANDED_FD);
     close(HANDED_FD + 1);
 }
@@ -144,16 +176,17 @@ static bool start_once(const struct way *way)
     return status == GT_DONE || failed_well;
 }
 
-static bool start_in_turn(const struct way *way)
+/* count: of allocations that fail, one after the other. */
+static bool start_in_turn(const struct way *way, uint64_t count)
 {
-    uint64_t nth = 0;
+    uint64_t nth = 0, step = way->talk ? STEP_SCRIPT : 1;
     do {
         close_given();
         unsigned open_before = descriptors();
         int64_t held_before = allocations_held();
         allocations_begin();
-        allocations_fail(++nth, 1);
-        open_given();
+        allocations_fail(nth += step, count);
+        open_given(way->talk);
         bool well = start_once(way);
         close_given();
         if (!well || allocations_held() != held_before || descriptors() != open_before) {
@@ -164,8 +197,8 @@ static bool start_in_turn(const struct way *way)
             return false;
         }
     } while (allocations_failed() > 0);
-    printf("start    %llu allocations with %s, %s workers\n", (unsigned long long)nth - 1,
-           way->engine, way->workers);
+    printf("start    %llu allocations with %s, %s workers%s\n", (unsigned long long)nth - step,
+           way->engine, way->workers, way->talk ? ", and a talk file" : "");
     return true;
 }
 
@@ -174,6 +207,7 @@ bool start_all(void)
     bool fine = true;
     signal(SIGPIPE, SIG_IGN);
     for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++)
-        fine &= start_in_turn(&ways[i]);
+        fine &=
+            start_in_turn(&ways[i], 1) && (!ways[i].talk || start_in_turn(&ways[i], COUNT_SCRIPT));
     return fine;
 }

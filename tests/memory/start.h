@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
-/* Each allocation of each way to start fails in turn, until there are none left: whether every
- * call either worked or failed with a sentence, and nothing was left behind. What is wrong is
- * printed. */
+/* Each allocation of each way to start fails in turn, until there are none left (with a talk file,
+ * each among others, and one in eight alone): whether every call either worked or failed with a
+ * sentence, and nothing was left behind. What is wrong is printed. */
 bool start_all(void);
 
 #endif

@@ -108,7 +108,11 @@ bool talker_done(const struct talker *talker)
 
 bool talker_hit(const struct talker *talker)
 {
-    return strcmp(talker->reason, "no-memory") == 0;
+    static const char *const reasons[] = {"no-memory", "script-failed", "command-failed"};
+    for (unsigned i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (strcmp(talker->reason, reasons[i]) == 0)
+            return true;
+    return false;
 }
 
 /* ---- writers ---- */

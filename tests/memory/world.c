@@ -11,6 +11,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define SECOND_NS   INT64_C(1000000000)
 #define LATER_NS    INT64_C(3000000)
@@ -51,7 +53,7 @@ static void told(const struct gt_event *event, void *context)
         talker->connected = true;
     if (event->kind == GT_EVENT_ENDED && talker)
         snprintf(talker->reason, sizeof talker->reason, "%s", event->reason);
-    world->lost += event->kind == GT_EVENT_NOTE && event->peer;
+    world->lost += world->scene->writers && event->kind == GT_EVENT_NOTE && event->peer;
 }
 
 /* ---- the application ---- */
@@ -180,10 +182,23 @@ static int listen_all(struct world *world)
     return status;
 }
 
+/* The talk file of the scene. */
+static int set_talk(struct world *world)
+{
+    char path[40];
+    const char *talk = world->scene->talk;
+    int fd = memfd_create("talk", MFD_CLOEXEC);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    bool written = fd >= 0 && write(fd, talk, strlen(talk)) == (ssize_t)strlen(talk);
+    int status = gt_set(world->server, "talk", path);
+    close(fd);
+    return written ? status : GT_WRONG;
+}
+
 /* The settings, the listeners, the start: GT_DONE, or what the server says. */
 static int set_and_start(struct world *world)
 {
-    int status = GT_DONE;
+    int status = world->scene->talk ? set_talk(world) : GT_DONE;
     const char *const *pair = world->scene->settings;
     for (; *pair && status == GT_DONE; pair += 2)
         status = gt_set(world->server, pair[0], pair[1]);

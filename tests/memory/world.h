@@ -27,6 +27,7 @@ enum replies { REPLIES_TEXT, REPLIES_ECHO, REPLIES_BY_APPLICATION };
 struct scene {
     const char *name;
     const char *settings[16]; /* pairs of name and value, ended by NULL */
+    const char *talk;         /* what a talk file holds; NULL: there is none */
     enum replies replies;
     bool shown_slowly; /* on a pipe whose reader takes its time */
     unsigned talkers;  /* with streams */

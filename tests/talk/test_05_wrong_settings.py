@@ -111,7 +111,7 @@ def test_an_unknown_letter():
 @pytest.mark.parametrize("words, right", [
     (["-l", "8080"], "goodtalk 8080"), (["-l", "-p", "8080"], "goodtalk 8080"),
     (["-lp", "8080"], "goodtalk 8080"), (["-p", "8080"], "goodtalk 8080"),
-    (["-u", "9999"], "udp:9999"), (["-U", "/tmp/x"], "unix:/tmp/x"), (["-c", "cat"], "-x cat"),
+    (["-u", "9999"], "udp:9999"), (["-U", "/tmp/x"], "unix:/tmp/x"), (["-c", "cat"], "goodtalk -e cat"),
     (["localhost", "8080"], "localhost:8080"), (["127.0.0.1", "80"], "127.0.0.1:80"),
     (["-lk", "8080"], "goodtalk -k 8080"), (["-lvnp", "8080"], "goodtalk 8080"),
 ], ids=lambda said: said if isinstance(said, str) else " ".join(said))
@@ -171,6 +171,12 @@ def test_version(option):
     shown = run(option)
     assert shown.returncode == 0
     assert re.fullmatch(r"goodtalk \d+\.\d+\.\d+\n", shown.stdout.decode())
+
+
+def test_help_tells_every_exit_status():
+    told = run("--help").stdout.decode().split("Exit status:")[1].split("\n\n")[0]
+    assert [word for word in told.replace(";", "").split() if word.isdigit()] == ["0", "1", "2", "3", "4"]
+    assert "talk" in told.split("2 ")[1]
 
 
 def test_help_to_a_full_disk_is_an_error():

@@ -58,6 +58,39 @@ def test_connections(kind):
     assert in_turn(scenario(judge, "-k", "-f", "line", "--echo", *KINDS[kind], "127.0.0.1:0")) > 20
 
 
+# Each an echo, as the converse of goodtalk_memory has it.
+TALKS = {
+    "rules": """
+        reply {
+          { "^(?<whole>[^x]{0,9})$", "${whole}" },
+          { "x", function (message) return message.text end },
+          function (message) return message.text end,
+        }""",
+    "conversation": """
+        talk(function (peer)
+          for message in peer.hear, peer do
+            peer:say(message.text, "\\n")
+          end
+        end)""",
+}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kind", TALKS)
+def test_talk_files(tmp_path, kind):
+    """Templates, functions and conversations: what memory is out for fails alone."""
+    talk = tmp_path / "talk.lua"
+    talk.write_text(TALKS[kind])
+    judge = lambda attempt, first, count: converse(attempt, first, count)
+    assert in_turn(scenario(judge, "-k", "-f", "line", "-t", talk, "127.0.0.1:0")) > 20
+
+
+@pytest.mark.timeout(900)
+def test_messages_for_commands():
+    judge = lambda attempt, first, count: converse(attempt, first, count)
+    assert in_turn(scenario(judge, "-k", "-f", "line", "-x", "cat", "127.0.0.1:0")) > 20
+
+
 def texts_of(log):
     lines = log.read_bytes().splitlines() if log.exists() else []
     return [json.loads(line)["text"].encode() for line in lines]

@@ -14,6 +14,9 @@ RIGHT = [
     ('reply { { "a", "b" } }', "1 rule, no address of its own"),
     ('listen = "unix:/no/such/place"; reply { { "a", "b" }, function () end }', "2 rules, 1 address"),
     ("talk(function (peer) end)", "a conversation, no address of its own"),
+    # from an editor of Windows; for a shell
+    ('\ufeff-- talk\r\nreply {\r\n  { "a", "b" },\r\n}\r\n', "1 rule, no address of its own"),
+    ("#!/usr/bin/goodtalk -t", "settings, no address of its own"),
 ]
 
 
@@ -42,7 +45,9 @@ WRONG = [
     ('keep = "yes"', 'talk.lua:1: keep: true or false expected, met \'yes\''),
     ('keep = 1', 'talk.lua:1: keep: true or false expected, met 1'),
     ('frame = true', 'talk.lua:1: frame: a string or a number expected (FRAMING), met true'),
-    ('frame = nil', 'talk.lua:1: frame: a string or a number expected (FRAMING), met nil'),
+    ('frame = nil', 'talk.lua:1: frame: a string or a number expected (FRAMING), met nil; a string is in '
+     'quotes'),
+    ('frame = line', 'talk.lua:1: frame: a string or a number expected (FRAMING), met nil; a string is in quotes'),
     ('frame = {}', 'talk.lua:1: frame: a string or a number expected (FRAMING), met a table'),
     ('log = "a\\0b"', 'talk.lua:1: log: a string without NUL bytes expected'),
     ('reply = { { "a", "b" } }', 'talk.lua:1: reply: a string expected, met a table; rules are given by '
@@ -61,6 +66,7 @@ WRONG = [
     ('listen = true', 'talk.lua:1: listen: an address or a table with an address expected, met true'),
     ('listen = { "9999", frame = "line" }', 'talk.lua:1: listen: addresses expected; settings of an address of '
      'its own stand in a table with it'),
+    ('listen = { tcp = "9999" }', 'talk.lua:1: listen: addresses expected; settings of an address of its own'),
     ('listen = { { frame = "line" } }', 'talk.lua:1: listen: a table begins with an address'),
     ('listen = { { "9999", frme = "line" } }', 'talk.lua:1: frme: no such setting; did you mean frame?'),
     ('listen = { { "9999", colour = "red" } }', 'talk.lua:1: listen: colour: no such setting'),
@@ -83,6 +89,12 @@ WRONG = [
     # Lua
     ('frame = ', 'talk.lua:1: unexpected symbol near <eof>'),
     ('\n\nframe = "line', 'talk.lua:3: unfinished string'),
+    ('\nmax-message = "64KiB"', "talk.lua:2: syntax error near '-'; settings have _ where options have -"),
+    ('max_message = 64KiB', "talk.lua:1: malformed number near '64K'; what has a unit is a string, in quotes: "
+     '"64KiB"'),
+    ('\ufeff\r\nframe = "lines"', 'talk.lua:2: frame lines: not a framing'),
+    ('#!/usr/bin/goodtalk\nframe = "lines"', 'talk.lua:2: frame lines: not a framing'),
+    ('frame = "line"\n# no comment', "talk.lua:2: unexpected symbol near '#'"),
     ('x = nil + 1', 'talk.lua:1: attempt to perform arithmetic on a nil value'),
     ('error("my own")', 'talk.lua:1: my own'),
     ('error({})', 'table: '),
@@ -169,6 +181,13 @@ def test_a_bad_name_is_escaped(tmp_path):
 def test_wrong_arguments(arguments, says):
     refused = run("check", *arguments)
     assert refused.returncode == 2 and says in refused.stderr
+
+
+def test_a_file_to_be_trusted_is_read_as_trusted(tmp_path):
+    file = TalkFile(tmp_path / "talk.lua", f'assert(io.open("{tmp_path}"))')
+    assert "io.open is for trusted scripts (--trust)" in refusal(file.path.read_text(), tmp_path)
+    checked = run("check", "--trust", str(file))
+    assert (checked.returncode, checked.stderr) == (0, b"")
 
 
 def test_help():

@@ -197,7 +197,7 @@ static void misuse_is_an_error(void **state)
                "end\n"
                "talk(function (peer)\n"
                "  fails('text was expected, this is a nil', peer.say, peer, 'a', nil)\n"
-               "  fails('peer expected', peer.say, 'a')\n"
+               "  fails('with a colon', peer.say, 'a')\n"
                "  fails('not a duration: soon', peer.wait, peer, 'soon')\n"
                "  fails('not a duration: -1', peer.wait, peer, -1)\n"
                "  fails('not a duration', peer.hear, peer, {timeout = {}})\n"

@@ -132,8 +132,8 @@ static void a_command_is_quoted(void **state)
     struct given given = given_addresses("9999", NULL, NULL);
     nc_note(&nc, 'c', "tr 'a-z' A-Z");
     expect(&nc, &given,
-           "-c: a command for each message is -x, and not built yet in this version: "
-           "goodtalk -x 'tr '\\''a-z'\\'' A-Z' 9999");
+           "-c: -e gives a command the connection, -x each message: "
+           "goodtalk -e 'tr '\\''a-z'\\'' A-Z' 9999");
 }
 
 static void the_other_options_stay(void **state)
