@@ -168,6 +168,12 @@ size_t exchange_held(const struct exchange *exchange)
            exchange->turn->kept_bytes;
 }
 
+bool exchange_waits(const struct exchange *exchange)
+{
+    uint8_t state = exchange->turn->state;
+    return state == TURN_OPEN || (state == TURN_READY && exchange->affected);
+}
+
 void exchange_relieve(struct exchange *exchange)
 {
     tell_dropped(exchange, "it held most of max-memory");

@@ -70,22 +70,25 @@ static struct exchange *greatest_exchange(struct worker *worker)
     return most;
 }
 
-/* Whoever holds most ends; false: nobody holds any. A datagram that waits for its reply is one
- * among others, so that those of its kind, many as they may be, cost no connection that holds less.
- */
+/* Whoever holds most ends; false: nobody does. A datagram whose reply waits is one among others, so
+ * that those of its kind, many as they may be, cost no connection that holds less; one that leaves
+ * by itself is waited for. */
 static bool relieve_of_greatest(struct worker *worker, size_t *leaving)
 {
     struct connection *most = greatest(greatest(NULL, &worker->fresh), &worker->proven);
     struct exchange *exchange = greatest_exchange(worker);
     size_t bytes = most ? connection_memory(most) : 0;
-    size_t exchange_bytes = exchange ? exchange_held(exchange) : 0;
-    if (exchange_bytes > bytes) {
-        exchange_relieve(exchange);
-    } else if (bytes > 0) {
-        connection_end(most, REASON_MEMORY);
-        *leaving += connection_memory(most);
+    if (exchange && exchange_held(exchange) > bytes) {
+        bool waits = exchange_waits(exchange);
+        if (waits)
+            exchange_relieve(exchange);
+        return waits;
     }
-    return exchange_bytes > 0 || bytes > 0;
+    if (bytes == 0)
+        return false;
+    connection_end(most, REASON_MEMORY);
+    *leaving += connection_memory(most);
+    return true;
 }
 
 /* Over max-memory: whoever holds most of it ends. What is on its way back is not asked of others.
