@@ -3,8 +3,8 @@
  * A reply is dropped, counted and told: when its sender has no name to send to (a Unix socket that
  * was not bound), when it is over udp-amplification times its request (who forges a sender's
  * address must not be able to make this server flood him: RFC 9000 section 8.1), when memory is out
- * for it, and when the system refuses it. In a one-shot that is a reply that could not be
- * delivered. */
+ * for it, when it waits and holds most of max-memory, and when the system refuses it. In a one-shot
+ * that is a reply that could not be delivered. */
 #include "serve/exchange.h"
 
 #include "serve/affected.h"
@@ -144,7 +144,7 @@ static bool is_delayed(struct exchange *exchange)
 
 /* ---- replies that do not leave ---- */
 
-static void drop(struct exchange *exchange, const char *why)
+static void tell_dropped(const struct exchange *exchange, const char *why)
 {
     struct worker *worker = worker_of_exchange(exchange);
     worker->reply_lost = true;
@@ -154,7 +154,30 @@ static void drop(struct exchange *exchange, const char *why)
                                .listener = exchange->post->listener,
                                .reason = REASON_UNDELIVERED},
          "the reply was dropped: %s", why);
+}
+
+static void drop(struct exchange *exchange, const char *why)
+{
+    tell_dropped(exchange, why);
     end_with(exchange, TURN_SENT);
+}
+
+size_t exchange_held(const struct exchange *exchange)
+{
+    return sizeof *exchange + sizeof *exchange->turn + exchange->owned.capacity +
+           exchange->turn->kept_bytes;
+}
+
+bool exchange_waits(const struct exchange *exchange)
+{
+    uint8_t state = exchange->turn->state;
+    return state == TURN_OPEN || (state == TURN_READY && exchange->affected);
+}
+
+void exchange_relieve(struct exchange *exchange)
+{
+    tell_dropped(exchange, "it held most of max-memory");
+    exchange_abandon(exchange);
 }
 
 static bool is_loopback(const struct peer *peer)

@@ -51,6 +51,16 @@ void exchange_settle(struct exchange *exchange);
 /* The reply was sent (0), or could not be (-errno): told, and it ends. */
 void exchange_sent(struct exchange *exchange, int status);
 
+/* Bytes that it holds and that count against max-memory. */
+size_t exchange_held(const struct exchange *exchange);
+
+/* Whether its reply waits for who replies, or for its time: not only for the recorder or for the
+ * system to take it, which come to everybody in turn. */
+bool exchange_waits(const struct exchange *exchange);
+
+/* max-memory is used up: its reply is dropped and told. */
+void exchange_relieve(struct exchange *exchange);
+
 /* End it without a reply; its turn becomes an orphan. */
 void exchange_abandon(struct exchange *exchange);
 

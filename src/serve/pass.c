@@ -58,6 +58,39 @@ static size_t leaving_bytes(const struct worker *worker)
     return bytes;
 }
 
+static struct exchange *greatest_exchange(struct worker *worker)
+{
+    struct exchange *most = NULL;
+    struct list *listeners = &worker->listeners;
+    for (struct list *link = listeners->next; link != listeners; link = link->next) {
+        struct listener *listener = list_item(link, struct listener, link);
+        if (listener->post)
+            most = post_greatest(listener->post, most);
+    }
+    return most;
+}
+
+/* Whoever holds most ends; false: nobody does. A datagram whose reply waits is one among others, so
+ * that those of its kind, many as they may be, cost no connection that holds less; one that leaves
+ * by itself is waited for. */
+static bool relieve_of_greatest(struct worker *worker, size_t *leaving)
+{
+    struct connection *most = greatest(greatest(NULL, &worker->fresh), &worker->proven);
+    struct exchange *exchange = greatest_exchange(worker);
+    size_t bytes = most ? connection_memory(most) : 0;
+    if (exchange && exchange_held(exchange) > bytes) {
+        bool waits = exchange_waits(exchange);
+        if (waits)
+            exchange_relieve(exchange);
+        return waits;
+    }
+    if (bytes == 0)
+        return false;
+    connection_end(most, REASON_MEMORY);
+    *leaving += connection_memory(most);
+    return true;
+}
+
 /* Over max-memory: whoever holds most of it ends. What is on its way back is not asked of others.
  */
 static void relieve_memory(struct worker *worker)
@@ -68,13 +101,9 @@ static void relieve_memory(struct worker *worker)
     if (worker->memory_bytes <= most_allowed)
         return;
     size_t leaving = leaving_bytes(worker);
-    while (worker->memory_bytes - leaving > most_allowed) {
-        struct connection *most = greatest(greatest(NULL, &worker->fresh), &worker->proven);
-        if (!most || connection_memory(most) == 0)
-            return;
-        connection_end(most, REASON_MEMORY);
-        leaving += connection_memory(most);
-    }
+    bool relieved = true;
+    while (relieved && worker->memory_bytes - leaving > most_allowed)
+        relieved = relieve_of_greatest(worker, &leaving);
 }
 
 static void reap(struct worker *worker)

@@ -237,6 +237,24 @@ void post_go_on(struct post *post)
     update_receiving(post);
 }
 
+/* ---- memory ---- */
+
+/* The last to come goes: the others have waited longer. */
+static struct exchange *greatest(struct list *exchanges, struct exchange *most)
+{
+    for (struct list *link = exchanges->next; link != exchanges; link = link->next) {
+        struct exchange *exchange = list_item(link, struct exchange, link);
+        if (!most || exchange_held(exchange) >= exchange_held(most))
+            most = exchange;
+    }
+    return most;
+}
+
+struct exchange *post_greatest(struct post *post, struct exchange *most)
+{
+    return greatest(&post->waiting, greatest(&post->ready, most));
+}
+
 /* ---- the end ---- */
 
 void post_hurry(struct post *post)

@@ -42,6 +42,10 @@ void post_go_on(struct post *post);
 /* What is only delayed is delayed no longer. */
 void post_hurry(struct post *post);
 
+/* Whichever holds more: most (NULL: nobody), or, of those whose replies are not being
+ * sent, the last to come. */
+struct exchange *post_greatest(struct post *post, struct exchange *most);
+
 /* End every exchange without a reply, those under way when the engine lets go of them. */
 void post_abandon(struct post *post);
 

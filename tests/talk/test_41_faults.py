@@ -92,6 +92,20 @@ def test_faults_of_datagrams(serve):
     assert server.stderr.data.count(b"mean nothing") == 1
 
 
+def test_datagrams_that_wait_cost_no_connection_that_holds_less(serve, tmp_path):
+    at = [f"unix:{tmp_path}/stream", f"unixgram:{tmp_path}/datagrams"]
+    server = serve("delay = '1h'", "-k", "--max-message", "64KiB", "--max-memory", "1MiB", at=at)
+    with Client(tmp_path / "stream") as client, Peer(at[1]) as flood:
+        client.send_apart(b"a message ")
+        for _ in range(400):  # a reply of 4000 bytes waits for each
+            flood.send(b"x")
+        server.told_about("the reply was dropped: it held most of max-memory")
+        assert client.send(b"in two pieces\n").line() == b"so\n"
+        flood.send(b"who takes no room is heard")
+        assert flood.receive() == b"so"
+    assert server.stop() == 0
+
+
 def test_faults_are_counted(serve):
     server = serve("truncate = 4, reset = true", "-k", "--log-format", "json")
     with Client(server.port) as client:
