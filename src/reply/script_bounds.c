@@ -27,7 +27,7 @@
 #include <time.h>
 
 #define SHORT_INTERVAL  4
-#define LONG_BLOCK      ((size_t)32 << 10) /* from here on intervals are shorter */
+#define LONG_BLOCK      ((size_t)32 << 10) /* of twice that, the interval is half as long */
 #define WINDOW_NS       8000000            /* so often the time is looked at */
 #define SMALL_STATE     ((size_t)1 << 20)  /* bytes */
 #define REFUSED_AT_ONCE 64 /* calls, by a full state, of which one collects the garbage */
@@ -260,6 +260,12 @@ void script_look(lua_State *lua)
 
 /* ---- bytes ---- */
 
+/* While there is such a block, intervals are shorter. */
+static bool is_long(size_t block)
+{
+    return block >= 2 * LONG_BLOCK;
+}
+
 static SELDOM void watch_closer(struct script *script, size_t block)
 {
     size_t interval = SCRIPT_INTERVAL / (block / LONG_BLOCK);
@@ -303,8 +309,10 @@ static void *grow(struct script *script, void *block, size_t after, size_t growt
         return NULL;
     script->bytes += growth;
     script->call_bytes -= growth < script->call_bytes ? growth : script->call_bytes;
-    if (after >= 2 * LONG_BLOCK)
+    if (is_long(after)) {
+        script->long_blocks += !is_long(after - growth);
         watch_closer(script, after);
+    }
     return result;
 }
 
@@ -315,6 +323,7 @@ void *script_allocate(void *context, void *block, size_t before, size_t after)
     if (after > held)
         return grow(script, block, after, after - held);
     script->bytes -= held - after;
+    script->long_blocks -= is_long(held) && !is_long(after);
     if (after > 0)
         return free_lists_resize(block, before, after);
     if (block)
@@ -398,6 +407,8 @@ lua_State *script_begin(struct script *script, lua_State *lua)
     script->steps = script->bounds.steps;
     script->call_bytes = script->bounds.call_bytes;
     script->calls++;
+    if (script->long_blocks == 0)
+        script->interval = SCRIPT_INTERVAL;
     pace_collecting(script);
     return before;
 }

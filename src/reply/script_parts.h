@@ -34,10 +34,11 @@ struct script {
     unsigned refused; /* calls, one after the other, because the state was full */
     enum bound crossed;
 
-    int pause;      /* of the collector: at how many percent of what is in use it begins */
-    int interval;   /* instructions from one hook to the next */
-    int looks;      /* since one of them looked at the time (script_look) */
-    uint64_t calls; /* that have begun */
+    int pause;          /* of the collector: at how many percent of what is in use it begins */
+    size_t long_blocks; /* which make instructions long, and the interval short */
+    int interval;       /* instructions from one hook to the next */
+    int looks;          /* since one of them looked at the time (script_look) */
+    uint64_t calls;     /* that have begun */
 
     uint64_t watched;       /* the call whose time is looked at, in windows: */
     int64_t window_ns;      /* when the last one began */

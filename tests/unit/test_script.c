@@ -174,6 +174,20 @@ static void a_full_state_refuses_calls(void **state)
     assert_int_equal(refused, 0);
 }
 
+/* A long string makes instructions long, so that the hook must come more often: while it is there.
+ */
+static void a_long_string_is_watched_closely_until_it_is_gone(void **state)
+{
+    lua_State *lua = script_lua(*state);
+    int interval = lua_gethookcount(lua);
+    side_result(*state, "kept = string.rep('x', 500000)");
+    side_result(*state, "kept = nil; for i = 1, 3000 do end");
+    assert_true(lua_gethookcount(lua) < interval / 4);
+    lua_gc(lua, LUA_GCCOLLECT);
+    side_result(*state, "for i = 1, 3000 do end");
+    assert_int_equal(lua_gethookcount(lua), interval);
+}
+
 /* ---- coroutines ---- */
 
 static lua_State *coroutine_of(struct script *script, const char *source)
@@ -333,6 +347,7 @@ int main(void)
         WITH_SCRIPT(garbage_does_not_fill_the_state),
         WITH_SCRIPT(what_is_kept_fills_the_state),
         WITH_SCRIPT(a_full_state_refuses_calls),
+        WITH_SCRIPT(a_long_string_is_watched_closely_until_it_is_gone),
         WITH_SCRIPT(a_coroutine_goes_on_where_it_waited),
         WITH_SCRIPT(a_coroutine_does_not_resume_the_main_thread),
         WITH_SCRIPT(each_resume_has_steps_of_its_own),
