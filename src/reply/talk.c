@@ -47,6 +47,12 @@ static int refuse_source(const struct talk *talk, struct error *error)
     return named ? error->status : error_prefix(error, "%s", talk->name);
 }
 
+/* Whether reply was called and did not come to its end: the file has caught its error. */
+static bool has_half_rules(const struct talk_words *words)
+{
+    return words->kind == TALK_OF_RULES && words->rule_count == 0;
+}
+
 /* Run the file in the instance's script: what it says is added to words. */
 static int run(struct talk_instance *instance, struct talk_words *words, struct error *error)
 {
@@ -59,7 +65,14 @@ static int run(struct talk_instance *instance, struct talk_words *words, struct 
     instance->words = words;
     int status = script_call(script, 0, 0);
     instance->words = NULL;
-    return status == LUA_OK ? GT_DONE : tell_wrong(script, error);
+    if (status != LUA_OK)
+        return tell_wrong(script, error);
+    if (has_half_rules(words))
+        return error_set(error, GT_WRONG,
+                         "%s: reply: its rules are wrong, and the error was caught (pcall), which "
+                         "would tell why",
+                         talk->name);
+    return GT_DONE;
 }
 
 static void close_instance(struct talk_instance *instance)
