@@ -47,12 +47,6 @@ static int refuse_source(const struct talk *talk, struct error *error)
     return named ? error->status : error_prefix(error, "%s", talk->name);
 }
 
-/* Whether reply was called and did not come to its end: the file has caught its error. */
-static bool has_half_rules(const struct talk_words *words)
-{
-    return words->kind == TALK_OF_RULES && words->rule_count == 0;
-}
-
 /* Run the file in the instance's script: what it says is added to words. */
 static int run(struct talk_instance *instance, struct talk_words *words, struct error *error)
 {
@@ -65,20 +59,25 @@ static int run(struct talk_instance *instance, struct talk_words *words, struct 
     instance->words = words;
     int status = script_call(script, 0, 0);
     instance->words = NULL;
-    if (status != LUA_OK)
-        return tell_wrong(script, error);
-    if (has_half_rules(words))
-        return error_set(error, GT_WRONG,
-                         "%s: reply: its rules are wrong, and the error was caught (pcall), which "
-                         "would tell why",
-                         talk->name);
-    return GT_DONE;
+    return status == LUA_OK ? GT_DONE : tell_wrong(script, error);
 }
 
 static void close_instance(struct talk_instance *instance)
 {
     rules_destroy(&instance->rules);
     script_destroy(&instance->script);
+}
+
+/* Where reply was called and did not come to its end, the file has caught its error. */
+static int check_rules_are_whole(const struct talk *talk, const struct talk_words *words,
+                                 struct error *error)
+{
+    if (words->kind != TALK_OF_RULES || words->rule_count > 0)
+        return GT_DONE;
+    return error_set(error, GT_WRONG,
+                     "%s: reply: its rules are wrong, and the error was caught (pcall), which "
+                     "would tell why",
+                     talk->name);
 }
 
 /* Make the instance's script, and run the file in it. */
@@ -88,6 +87,8 @@ static int open_instance(struct talk_instance *instance, const struct script_bou
     instance->conversation = LUA_NOREF;
     instance->script = script_create(bounds, error);
     int status = instance->script ? run(instance, words, error) : error->status;
+    if (status == GT_DONE)
+        status = check_rules_are_whole(instance->talk, words, error);
     if (status != GT_DONE)
         close_instance(instance);
     return status;
