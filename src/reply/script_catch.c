@@ -5,8 +5,9 @@
  * end. Coroutines that ended by them are not closed: the same holds for what they would run. */
 #include "reply/script_parts.h"
 
-/* Closing coroutines, one within another, is recursion that Lua does not see. */
-#define CLOSING_MOST 100
+/* Closing coroutines, one within another, is recursion that Lua does not see: each may go as deep
+ * as Lua allows, some 0.5 MB of the C stack. */
+#define CLOSING_MOST 8
 
 /* ---- pcall, xpcall ---- */
 

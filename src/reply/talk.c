@@ -81,6 +81,18 @@ static void close_instance(struct talk_instance *instance)
     script_destroy(&instance->script);
 }
 
+/* Where reply was called and did not come to its end, the file has caught its error. */
+static int check_rules_are_whole(const struct talk *talk, const struct talk_words *words,
+                                 struct error *error)
+{
+    if (words->kind != TALK_OF_RULES || words->rule_count > 0)
+        return GT_DONE;
+    return error_set(error, GT_WRONG,
+                     "%s: reply: its rules are wrong, and the error was caught (pcall), which "
+                     "would tell why",
+                     talk->name);
+}
+
 /* Make the instance's script, and run the file in it. */
 static int open_instance(struct talk_instance *instance, const struct script_bounds *bounds,
                          struct talk_words *words, struct error *error)
@@ -88,6 +100,8 @@ static int open_instance(struct talk_instance *instance, const struct script_bou
     instance->conversation = LUA_NOREF;
     instance->script = script_create(bounds, error);
     int status = instance->script ? run(instance, words, error) : error->status;
+    if (status == GT_DONE)
+        status = check_rules_are_whole(instance->talk, words, error);
     if (status != GT_DONE)
         close_instance(instance);
     return status;

@@ -79,6 +79,7 @@ WRONG = [
     ('reply {}', 'talk.lua:1: reply: at least one rule expected'),
     ('reply "x"', 'talk.lua:1: reply: one table of rules expected: reply { ... }; met \'x\''),
     ('reply { { "([a", "x" } }', 'talk.lua:1: rule 1: the pattern is wrong'),
+    ('pcall(reply, { { "a", "b" }, { "([a", "x" } })', 'talk.lua: reply: its rules are wrong, and the error was caught'),
     ('reply { { "a", "b" } }\nreply { { "c", "d" } }', 'talk.lua:2: reply: is called once, and was in line 1'),
     ('talk(function () end)\nreply { { "c", "d" } }', 'talk.lua:2: reply: a file has rules or a conversation; talk '
      'was called in line 1'),

@@ -260,6 +260,19 @@ static void variations_are_stopped(void **state)
 
 /* ---- where no instruction is ---- */
 
+/* With about the bounds that scripts have. */
+static struct script *wide_script(void)
+{
+    struct error error;
+    static const struct script_bounds bounds = {.steps = 2000000,
+                                                .call_bytes = (size_t)64 << 20,
+                                                .state_bytes = (size_t)64 << 20,
+                                                .step_ns = 50};
+    struct script *script = script_create(&bounds, &error);
+    assert_non_null(script);
+    return script;
+}
+
 /* next looks at 200,000 places each time, where Lua's machine does not run: without an end to it
  * each of these takes a second and more. */
 static void what_is_called_without_an_instruction_is_stopped(void **state)
@@ -275,12 +288,7 @@ static void what_is_called_without_an_instruction_is_stopped(void **state)
         "setmetatable(large, {__close = pairs({})}) local function deep(n) "
         "local a <close> = large local b <close> = large local c <close> = large "
         "if n > 0 then deep(n - 1) end error(nil) end pcall(deep, 2000)"};
-    static const struct script_bounds bounds = {.steps = 2000000,
-                                                .call_bytes = (size_t)64 << 20,
-                                                .state_bytes = (size_t)64 << 20,
-                                                .step_ns = 50};
-    struct error error;
-    struct script *script = script_create(&bounds, &error);
+    struct script *script = wide_script();
     side_result(script, "large = table.pack(table.unpack({}, 1, 200000))");
     for (size_t i = 0; i < LENGTH(calls); i++)
         side_fails(script, calls[i], "too many steps: more than 2000000 in one call");
@@ -307,17 +315,20 @@ static void a_killed_coroutine_is_not_closed(void **state)
     script_destroy(&script);
 }
 
-/* Each of them was resumed from the top, and so Lua does not see how deep they go. */
+/* Each of them was resumed from the top, and so Lua does not see how deep they go: each as deep as
+ * it allows, before it closes the next. */
 static void coroutines_that_close_each_other_do_not_use_up_the_stack(void **state)
 {
     (void)state;
-    struct script *script = side_script(false);
+    struct script *script = wide_script();
     side_fails(
         script,
-        "local list = {} for i = 1, 300 do local next = list[i - 1] list[i] = "
+        "local function deep(n, what) if n == 0 then return what() end "
+        "('a'):gsub('a', function() deep(n - 1, what) end) end "
+        "local list = {} for i = 1, 90 do local next = list[i - 1] list[i] = "
         "coroutine.create(function() local x <close> = setmetatable({}, {__close = function() "
-        "if next then assert(coroutine.close(next)) end end}) coroutine.yield() end) "
-        "coroutine.resume(list[i]) end assert(coroutine.close(list[300]))",
+        "if next then deep(150, function() assert(coroutine.close(next)) end) end end}) "
+        "coroutine.yield() end) coroutine.resume(list[i]) end assert(coroutine.close(list[90]))",
         "coroutines are closed too deeply, one within another");
     script_destroy(&script);
 }
