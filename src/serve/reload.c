@@ -5,11 +5,13 @@
  * listeners are given it. Each worker takes over what was made for its listeners at the end of a
  * pass. Connections that are open keep what they were accepted with; the last of them frees it.
  *
- * Ways to fail: whatever is wrong is told with its line, and all stays as it was. What belongs to
+ * Ways to fail: whatever is wrong is told with its line, and all stays as it was. A pipe
+ * ("<(command)") can be read once; the second time it is empty, or never ends. What belongs to
  * the server, to its sockets, and the addresses, stay as they were at the start, too: where the
  * file says something else, that is told. */
 #include "serve/reload.h"
 
+#include "base/escape.h"
 #include "reply/talk.h"
 #include "serve/host.h"
 #include "serve/server.h"
@@ -17,6 +19,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct event_origin nobody = {.reason = REASON_NONE};
 
@@ -149,6 +152,42 @@ static size_t number_of(gt_server *server, const struct origin *origin)
     return number;
 }
 
+/* Whether this file, if there is one, can be read a second time. Where it is not there, who reads
+ * it says so. */
+static int check_again(const char *path, struct error *error)
+{
+    char name[256];
+    struct stat known;
+    bool unknown = !path || strcmp(path, "/dev/null") == 0 || stat(path, &known);
+    if (unknown || S_ISREG(known.st_mode) || S_ISDIR(known.st_mode))
+        return GT_DONE;
+    return error_set(error, GT_FAILED, "cannot read %s again: it is not a regular file",
+                     escape_string(name, sizeof name, slice_of_text(path)));
+}
+
+static int check_files_again(const struct settings *draft, struct error *error)
+{
+    int status = GT_DONE;
+    if (draft->reply_source == REPLY_FROM_FILE)
+        status = check_again(draft->reply_file, error);
+    if (status == GT_DONE && draft->greeting_exact_file)
+        status = check_again(draft->greeting_file, error);
+    return status;
+}
+
+static int seal(struct reload *reload, const struct listener *listener,
+                const struct settings *draft)
+{
+    if (check_files_again(draft, &reload->error) != GT_DONE)
+        return reload->error.status;
+    struct settings *sealed =
+        draft_seal(draft, listener->socket.type, listener->socket.name, &reload->error);
+    if (!sealed)
+        return reload->error.status;
+    reload->renewed[reload->count++] = sealed;
+    return host_prepare(reload->server, sealed, &reload->error);
+}
+
 static int renew(struct reload *reload, const struct listener *listener)
 {
     struct settings draft;
@@ -162,13 +201,9 @@ static int renew(struct reload *reload, const struct listener *listener)
                                 .running = true};
     if (draft_compose(&draft, &parts, &reload->error) != GT_DONE)
         return reload->error.status;
-    struct settings *sealed =
-        draft_seal(&draft, listener->socket.type, listener->socket.name, &reload->error);
+    int status = seal(reload, listener, &draft);
     settings_clear(&draft);
-    if (!sealed)
-        return reload->error.status;
-    reload->renewed[reload->count++] = sealed;
-    return host_prepare(server, sealed, &reload->error);
+    return status;
 }
 
 static size_t count_listeners(const struct list *listeners)
@@ -196,8 +231,10 @@ static int make(struct reload *reload)
 {
     gt_server *server = reload->server;
     struct list *listeners = &server->crew.workers[0].listeners;
-    int status = draft_read_talk(&server->settings, server->settings.talk_file, &reload->talk,
-                                 &reload->error);
+    const char *path = server->settings.talk_file;
+    int status = check_again(path, &reload->error);
+    if (status == GT_DONE)
+        status = draft_read_talk(&server->settings, path, &reload->talk, &reload->error);
     if (status == GT_DONE)
         status = check_whole(reload);
     if (status != GT_DONE)

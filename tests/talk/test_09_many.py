@@ -1,4 +1,7 @@
 """A thousand connections at once, each with a pipeline: replies in order, a drain at the end."""
+import contextlib
+import pathlib
+import re
 import resource
 
 import pytest
@@ -48,6 +51,32 @@ def test_a_thousand_who_stay_and_talk_in_turns(goodtalk):
         client.socket.close()
     assert talk.stop() == 0
     assert talk.shown() == [b"hello"] * 3 * CONNECTIONS
+
+
+def memory_of_its_own(talk):
+    """In bytes, what is there of it."""
+    known = pathlib.Path(f"/proc/{talk.pid}/smaps_rollup").read_text()
+    return int(re.search(r"Anonymous:\s+(\d+) kB", known)[1]) * 1024
+
+
+@pytest.mark.skipif(is_sanitized(), reason="a sanitizer has memory of its own for each allocation")
+def test_who_stays_and_is_silent_costs_270_bytes(goodtalk, tmp_path):
+    idle = 5000
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < idle + 500:
+        pytest.skip(f"needs {idle + 500} descriptors")
+    talk = goodtalk("-k", "--engine", "epoll", "-s", "none", at=f"unix:{tmp_path}/socket")
+
+    def come(count):
+        for _ in range(count):
+            client = clients.enter_context(Client(tmp_path / "socket"))
+            assert client.send(b"hello\n").line() == REPLY
+
+    with contextlib.ExitStack() as clients:
+        come(100)
+        before = memory_of_its_own(talk)
+        come(idle)
+        assert memory_of_its_own(talk) - before <= idle * 270
+    assert talk.stop() == 0
 
 
 def test_a_thousand_one_after_the_other(goodtalk):

@@ -164,6 +164,42 @@ def test_what_is_wrong_is_told_and_the_old_one_stays(goodtalk, file):
     assert talk.stop() == 0
 
 
+def pipe_of(content):
+    """The reading end of a pipe that holds this and whose writer has gone, as of "<(command)"."""
+    read, write = os.pipe()
+    os.write(write, content)
+    os.close(write)
+    return read
+
+
+def test_a_pipe_is_read_once(goodtalk):
+    pipe = pipe_of(replying("one").encode())
+    talk = goodtalk("-k", "-t", f"/dev/fd/{pipe}", pass_fds=[pipe])
+    os.close(pipe)
+    reload(talk, f"cannot read /dev/fd/{pipe} again: it is not a regular file; the talk file stays as it was")
+    assert ask(talk) == b"one\n"
+    assert talk.stop() == 0
+
+
+def test_a_reply_in_a_pipe_is_read_once(goodtalk, file):
+    pipe = pipe_of(b"one\n")
+    talk = goodtalk("-k", "-t", file('frame = "line"'), "--reply-file", f"/dev/fd/{pipe}", pass_fds=[pipe])
+    os.close(pipe)
+    reload(talk, f"cannot read /dev/fd/{pipe} again")
+    assert ask(talk) == b"one\n"
+    assert talk.stop() == 0
+
+
+def test_a_named_pipe_that_nobody_writes_to_stops_nobody(goodtalk, file):
+    text = file(replying("one"))
+    talk = goodtalk("-k", "-t", text)
+    text.path.unlink()
+    os.mkfifo(text.path)
+    reload(talk, "it is not a regular file; the talk file stays as it was")
+    assert ask(talk) == b"one\n"
+    assert talk.stop() == 0
+
+
 def test_a_conversation_where_datagrams_come_is_refused(goodtalk, file):
     text = file('listen = "udp:127.0.0.1:0"\n' + replying("one"))
     talk = goodtalk("-k", "-t", text, at=[])
