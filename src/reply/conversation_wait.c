@@ -15,12 +15,14 @@
 struct conversation *conversation_given(lua_State *lua)
 {
     struct conversation **handle = luaL_testudata(lua, 1, PEER_TYPE);
-    if (!handle)
+    if (!handle) {
         luaL_argerror(lua, 1,
                       lua_pushfstring(lua,
                                       "a peer expected, met %s; with a colon, as in "
                                       "peer:hear(), it is the one before it",
                                       script_met(lua, 1)));
+        return NULL; /* not reached */
+    }
     return *handle;
 }
 

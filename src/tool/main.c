@@ -84,6 +84,19 @@ static int interrupted(const struct options *options, const gt_server *server, s
                      options->connections, options->connections == 1 ? "" : "s");
 }
 
+/* A talk file in the place of an address is an easy slip. */
+static void advise(const struct given *given, struct error *error)
+{
+    static const char ending[] = ".lua";
+    for (size_t i = 0; i < given->address_count; i++) {
+        const char *word = given->addresses[i];
+        size_t length = strlen(word);
+        if (length >= strlen(ending) && strcmp(word + length - strlen(ending), ending) == 0 &&
+            strncmp(error->text, word, length) == 0)
+            error_append(error, "; a talk file is given with -t");
+    }
+}
+
 static int serve_with(struct options *options, struct report *report, gt_server *server,
                       bool output_closed, struct error *error)
 {
@@ -96,7 +109,12 @@ static int serve_with(struct options *options, struct report *report, gt_server 
         status = gt_run(server);
     if (status == GT_STOPPED)
         return interrupted(options, server, error);
-    return status == GT_DONE ? status : error_set(error, status, "%s", gt_error(server));
+    if (status == GT_DONE)
+        return status;
+    error_set(error, status, "%s", gt_error(server));
+    if (status == GT_WRONG)
+        advise(&options->given, error);
+    return status;
 }
 
 /* Who hears of events: standard error and the service manager. */

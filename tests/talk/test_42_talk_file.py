@@ -223,6 +223,14 @@ def test_datagrams_hold_no_conversation(file):
     assert b"has a conversation, which datagrams do not hold" in refused.stderr
 
 
+def test_a_file_in_the_place_of_an_address_is_told_its_option(file):
+    refused = run(str(file("").path.name))
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert refused.stderr.endswith(b"talk.lua: not an address; HOST:PORT, for example talk.lua:9999; "
+                                   b"a talk file is given with -t\n")
+    assert b"-t" not in run("talk.luna").stderr
+
+
 def test_a_wrong_file_opens_nothing(file):
     refused = run("-t", str(file('listen = "127.0.0.1:0"\nframe = "lines"')))
     assert refused.returncode == 2 and refused.stdout == b""
