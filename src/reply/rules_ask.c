@@ -44,7 +44,7 @@ static int push_captures(lua_State *lua, const struct pattern *pattern)
 static void keep_text(lua_State *lua, struct rules *rules, struct slice text)
 {
     if (bytes_append(&rules->filled, text) < 0)
-        luaL_error(lua, "not enough memory");
+        script_no_memory(lua);
 }
 
 /* The value on top is no answer. */

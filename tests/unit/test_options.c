@@ -197,7 +197,7 @@ static void nc_letters_are_caught(void **state)
         {"-U /tmp/x", ": goodtalk unix:/tmp/x"},
         {"-u 9999", ": goodtalk udp:9999"},
         {"-lu 9999", ": goodtalk udp:9999"},
-        {"-c cat", ": goodtalk -x cat"},
+        {"-c cat", ": goodtalk -e cat"},
         {"-lvnp 8080", ": goodtalk 8080"},
         {"-nlp 8080", ": goodtalk 8080"},
         {"-lvz 8080", ": goodtalk 8080"},
