@@ -71,8 +71,9 @@ MUTANTS = [
            "        engine_close(worker->engine, connection->fd, false);\n",
            lambda how: rows_resets.resets(how, "epoll"), "descriptors left"),
     Mutant("a reset leaves its memory", "src/serve/ending.c",
-           "reason;\n    connection_drop_input(connection);\n    if (connection->handed)",
-           "reason;\n    if (connection->handed)",
+           "    bytes_free(&connection->input);\n}",
+           "    bytes_free(&connection->input);\n    bytes_reserve(&connection->input, 8000);\n"
+           "    connection->input = (struct bytes){.data = NULL};\n}",
            lambda how: rows_resets.resets(how, "epoll"), "memory left"),
     Mutant("any number for each source", "src/serve/listener.c", "if (!source_has_room(worker, &newcomer))",
            "if (!source_has_room(worker, &newcomer) && !worker)",
