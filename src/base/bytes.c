@@ -22,16 +22,18 @@ static void move_down(struct bytes *bytes)
 }
 
 /* How much to allocate so that need bytes fit. */
-static size_t grown(size_t capacity, size_t need)
+static size_t grown(size_t capacity, size_t need, size_t enough)
 {
     size_t doubled = capacity > SIZE_MAX / 2 ? SIZE_MAX : capacity * 2;
+    if (need <= enough && doubled > enough)
+        doubled = enough;
     size_t least = need > CAPACITY_LEAST ? need : CAPACITY_LEAST;
     return doubled > least ? doubled : least;
 }
 
-static int grow(struct bytes *bytes, size_t need)
+static int grow(struct bytes *bytes, size_t need, size_t enough)
 {
-    size_t capacity = grown(bytes->capacity, need);
+    size_t capacity = grown(bytes->capacity, need, enough);
     uint8_t *data;
     if (bytes->start == 0) {
         data = realloc(bytes->data, capacity);
@@ -52,6 +54,11 @@ static int grow(struct bytes *bytes, size_t need)
 
 int bytes_reserve(struct bytes *bytes, size_t count)
 {
+    return bytes_reserve_within(bytes, count, SIZE_MAX);
+}
+
+int bytes_reserve_within(struct bytes *bytes, size_t count, size_t enough)
+{
     if (count <= bytes->capacity - bytes->start - bytes->size && bytes->data)
         return 0;
     if (count > SIZE_MAX / 2 - bytes->size)
@@ -62,7 +69,7 @@ int bytes_reserve(struct bytes *bytes, size_t count)
         move_down(bytes);
         return 0;
     }
-    return grow(bytes, need);
+    return grow(bytes, need, enough);
 }
 
 int bytes_append(struct bytes *bytes, struct slice slice)

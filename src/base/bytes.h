@@ -23,6 +23,9 @@ static inline struct slice bytes_slice(const struct bytes *bytes)
 /* Make room for count more bytes: 0, or -ENOMEM with the buffer unchanged. */
 int bytes_reserve(struct bytes *bytes, size_t count);
 
+/* The same for a buffer that seldom holds more than enough bytes: doubling stops there once. */
+int bytes_reserve_within(struct bytes *bytes, size_t count, size_t enough);
+
 /* Where the next bytes go, after bytes_reserve. */
 static inline uint8_t *bytes_end(struct bytes *bytes)
 {

@@ -284,6 +284,7 @@ static void receive_done(struct op *op, int64_t result)
     struct connection *connection = list_item(op, struct connection, receive.op);
     if (connection->state == CONNECTION_ENDED)
         return;
+    worker_of(connection)->stirred = true;
     if (result > 0)
         receive_bytes(connection, slice_of(connection->receive.data, (size_t)result));
     else if (result == 0)

@@ -151,10 +151,15 @@ static size_t take_some(struct connection *connection, struct slice input, enum 
     return input.size - rest.size;
 }
 
+/* What waits is seldom more than the longest message: room for that is enough, so that a message
+ * within max-message is not one too many for max-memory. */
 static int append_input(struct connection *connection, struct slice bytes)
 {
     size_t before = connection->input.capacity;
-    int result = bytes_append(&connection->input, bytes);
+    size_t enough = connection->framing->max_message;
+    int result = bytes_reserve_within(&connection->input, bytes.size, enough);
+    if (result == 0)
+        result = bytes_append(&connection->input, bytes);
     worker_count_memory(worker_of(connection), before, connection->input.capacity);
     return result;
 }

@@ -345,8 +345,8 @@ static void finish_with_others(struct worker *worker)
         pass_finish(worker, worker->finish_reason);
 }
 
-/* Draining: the queues are accepted empty, what has arrived is read once and taken: two passes that
- * brought no connection and left nothing to take. A flood does not keep it up for ever. */
+/* Draining: the queues are accepted empty, what has arrived is read and taken: two passes that
+ * brought nothing and left nothing to take. A flood does not keep it up for ever. */
 static void drain_further(struct worker *worker)
 {
     if (drain_waits(worker)) {

@@ -57,7 +57,7 @@ struct worker {
     bool reply_lost;           /* in a one-shot: the reply could not be delivered */
     bool abandoned;            /* everything was given up */
     bool hurried;              /* told to stop: what only waits, by its effects, waits no longer */
-    bool stirred;              /* a conversation has gone on in this pass */
+    bool stirred;              /* something was received, or a conversation went on, in this pass */
     bool alone;                /* there is no other worker */
     bool drained;              /* its queues are empty: it waits until those of all are */
     bool waits_for_place;      /* counted among the limits' hosts */

@@ -13,11 +13,12 @@
 #define strdup  __real_strdup
 #define free    __real_free
 
-#define bytes_reserve own_bytes_reserve
-#define bytes_append  own_bytes_append
-#define bytes_format  own_bytes_format
-#define bytes_consume own_bytes_consume
-#define bytes_free    own_bytes_free
+#define bytes_reserve        own_bytes_reserve
+#define bytes_reserve_within own_bytes_reserve_within
+#define bytes_append         own_bytes_append
+#define bytes_format         own_bytes_format
+#define bytes_consume        own_bytes_consume
+#define bytes_free           own_bytes_free
 
 #define escape_text       own_escape_text
 #define escape_as_typed   own_escape_as_typed

@@ -134,6 +134,18 @@ def test_when_memory_is_spent_the_one_that_holds_most_goes(goodtalk):
     assert talk.shown() == [b"m" * 100_000]
 
 
+def test_a_message_within_max_message_fits_however_it_is_cut(goodtalk, tmp_path):
+    """Its buffer doubles from 65 bytes, to 532,480 of them: once more would be too much."""
+    talk = goodtalk("-f", "eof", "--max-message", "1MiB", "--max-memory", "1MiB", at=f"unix:{tmp_path}/socket")
+    with Client(tmp_path / "socket") as client:
+        sizes = [65, *[65 << doubled for doubled in range(13)], 100_000]
+        for size in sizes:
+            client.send_apart(b"x" * size)
+        assert client.half_close().everything() == REPLY
+    assert talk.ended() == 0
+    assert talk.shown() == [b"x" * sum(sizes)]
+
+
 def test_a_fixed_reply_is_shared_and_does_not_count(goodtalk, tmp_path):
     (tmp_path / "reply").write_bytes(b"r" * 3_000_000)
     talk = goodtalk("-k", "--close", "--max-memory", "1MiB", "--reply-file", tmp_path / "reply")

@@ -68,6 +68,21 @@ static void too_much_is_refused_and_changes_nothing(void **state)
     bytes_free(&bytes);
 }
 
+static void doubling_stops_at_what_is_enough_once(void **state)
+{
+    (void)state;
+    struct bytes bytes = {0};
+    assert_int_equal(bytes_reserve_within(&bytes, 600, 1000), 0);
+    assert_int_equal(bytes.capacity, 600);
+    bytes.size = 600;
+    assert_int_equal(bytes_reserve_within(&bytes, 1, 1000), 0);
+    assert_int_equal(bytes.capacity, 1000);
+    bytes.size = 1000;
+    assert_int_equal(bytes_reserve_within(&bytes, 1, 1000), 0);
+    assert_int_equal(bytes.capacity, 2000);
+    bytes_free(&bytes);
+}
+
 static void clearing_keeps_the_memory(void **state)
 {
     (void)state;
@@ -147,6 +162,7 @@ int main(void)
         cmocka_unit_test(what_is_appended_stands_at_the_end),
         cmocka_unit_test(room_is_reserved_without_a_change_of_content),
         cmocka_unit_test(too_much_is_refused_and_changes_nothing),
+        cmocka_unit_test(doubling_stops_at_what_is_enough_once),
         cmocka_unit_test(clearing_keeps_the_memory),
         cmocka_unit_test(text_is_formatted_short_and_long),
         cmocka_unit_test(text_of_every_length_fits),
