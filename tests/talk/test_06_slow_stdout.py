@@ -18,7 +18,7 @@ class Stuck:
 
     def __init__(self, goodtalk, pipe, *options, clients=20):
         fcntl.fcntl(pipe.write, F_SETPIPE_SZ, PAGE)
-        self.record, self.shown_size = pipe.read, len(SHOWN) + 1001
+        self.record, self.shown_size = pipe.read, len(SHOWN) + 1002
         self.talk = goodtalk(*options, stdout=pipe.write)
         pipe.close_write()
         self.clients = [Client(self.talk.port) for _ in range(clients)]
@@ -90,7 +90,7 @@ def test_a_reader_that_goes_while_it_is_slow(goodtalk, pipe):
 def test_control_replies_for_what_is_not_shown(fake, pipe):
     class Careless(Stuck):
         def __init__(self):
-            self.record, self.shown_size = pipe.read, len(SHOWN) + 1001
+            self.record, self.shown_size = pipe.read, len(SHOWN) + 1002
             port = fake(lambda connection: connection.sendall(REPLY))
             self.clients = [Client(port) for _ in range(2)]
 

@@ -333,7 +333,7 @@ def ending_seen_by_a_server(host, family):
         connection, _ = listener.accept()
         with connection:
             connection.settimeout(PATIENCE)
-            connection.recv(100)
+            connection.makefile("rb").readline()
             connection.sendall(b"yes\n")
             try:
                 ending = connection.recv(100)

@@ -326,7 +326,7 @@ def test_old_segments_are_dropped(recorder, journal):
     assert sum(path.stat().st_size for path in journal.iterdir()) <= 256 * 1024 + 100
     assert talk.stop() == 0
     kept = [int(body.split()[0]) for body in bodies(journal)]
-    assert kept == list(range(3000 - len(kept), 3000)) and 300 < len(kept) < 900
+    assert kept == list(range(3000 - len(kept), 3000)) and 200 < len(kept) < 900
     talk = recorder("--record-size", "64KiB")
     say_all(talk, b"%06d next" % 3000)
     assert talk.stop() == 0

@@ -1,11 +1,11 @@
 """A run with an end, whose talks went otherwise than their file expects, ends with status 4, and tells why."""
-import json
 import os
 import signal
 
 import pytest
 from goodtalk_outcome import MAIL, events_of, lines_of, tell, write
-from goodtalk_talk import Client, run, until
+from goodtalk_talk import Client, run
+from test_17_counters import ask
 
 
 @pytest.fixture(autouse=True)
@@ -205,18 +205,12 @@ def test_nothing_expected_nothing_told(goodtalk):
 
 
 def test_counters(goodtalk):
-    def counted():
-        told = [json.loads(line) for line in bytes(talk.stderr.data).splitlines()]
-        counters = [event["counters"] for event in told if event["event"] == "counters"]
-        wanted = ("conversations", "expects-failed", "scripts-failed", "unmatched")
-        return [[counter[name] for name in wanted] for counter in counters]
-
     talk = goodtalk("-k", "-t", write(MAIL), "--log-format", "json", "-q")
     tell(talk.port, "EHLO me", "QUIT")
     tell(talk.port, "EHLO me", "NOOP")
-    talk.signal(signal.SIGUSR1)
-    until(counted, "counters")
-    assert counted() == [[2, 1, 0, 0]]
+    counters = ask(talk)
+    wanted = ("conversations", "expects-failed", "scripts-failed", "unmatched")
+    assert [counters.get(name, 0) for name in wanted] == [2, 1, 0, 0]
 
 
 # ---- rules that count ----
