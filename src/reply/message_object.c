@@ -103,6 +103,11 @@ static int object_index(lua_State *lua)
     return luaL_error(lua, "a message has no '%s'; it has text, peer, listener, id, time", name);
 }
 
+static int object_newindex(lua_State *lua)
+{
+    return luaL_error(lua, "a message cannot be changed");
+}
+
 static int object_text(lua_State *lua)
 {
     return push_text(lua, check_object(lua)) == LUA_TSTRING;
@@ -129,6 +134,7 @@ static int object_concat(lua_State *lua)
 static void make_metatable(lua_State *lua)
 {
     static const luaL_Reg methods[] = {{"__index", object_index},
+                                       {"__newindex", object_newindex},
                                        {"__tostring", object_text},
                                        {"__concat", object_concat},
                                        {NULL, NULL}};

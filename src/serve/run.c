@@ -3,7 +3,6 @@
  * Step: one pass of worker 0, then what was asked from outside, and what the other workers met. The
  * run is over when every worker is. Finish: what the run came to. A failure on the way is kept (the
  * first one stands) and the run ends by itself. */
-#include "base/units.h"
 #include "serve/reload.h"
 #include "serve/server.h"
 #include "serve/verdict.h"
@@ -58,17 +57,6 @@ void server_abandon(gt_server *server)
 
 /* ---- finish ---- */
 
-static int fail_at_timeout(gt_server *server)
-{
-    char time[32];
-    units_duration_words(time, sizeof time, server->settings.timeout_ns);
-    uint64_t messages = gt_message_count(server);
-    if (messages == 0)
-        return error_set(&server->error, GT_TIMED_OUT, "no message within %s", time);
-    return error_set(&server->error, GT_TIMED_OUT, "not done within %s: %llu message%s", time,
-                     (unsigned long long)messages, messages == 1 ? "" : "s");
-}
-
 /* What the workers left undone. */
 struct leavings {
     unsigned unfinished;
@@ -92,10 +80,8 @@ static int judge(gt_server *server)
     struct leavings left = leavings_of(&server->crew);
     if (server->failed)
         return GT_FAILED;
-    if (server->timed_out) {
-        fail_at_timeout(server);
+    if (server->timed_out)
         return verdict_unmet(server) ? verdict_fail(server) : GT_TIMED_OUT;
-    }
     if (server->abandoned)
         return error_set(&server->error, GT_STOPPED, "told to leave at once");
     if (left.unfinished)

@@ -3,7 +3,10 @@
  * Told to stop once: everybody drains. Twice, or the timeout of a run that has a goal: everything
  * is given up. A failure, the first one stands: what is in hand is finished, and nothing more is
  * taken. All of this is decided on the thread of worker 0. */
+#include "base/units.h"
 #include "serve/server.h"
+
+#include <inttypes.h>
 
 static const struct event_origin nobody = {.reason = REASON_NONE};
 
@@ -23,6 +26,29 @@ static void drain(gt_server *server)
     crew_give_order(server, ORDER_DRAIN);
 }
 
+/* Told as of now: what is abandoned will end, too. */
+static void note_timeout(gt_server *server)
+{
+    char time[32];
+    struct goal *goal = &server->goal;
+    struct error *error = &server->error;
+    uint64_t messages = gt_message_count(server);
+    units_duration_words(time, sizeof time, server->settings.timeout_ns);
+    if (server->failed)
+        return;
+    server->timed_out = true;
+    if (goal->connections > 0)
+        error_set(error, GT_TIMED_OUT,
+                  "not done within %s: %" PRIu64 " of %" PRIu64 " connection%s had ended", time,
+                  (uint64_t)atomic_load(&goal->connections_ended), (uint64_t)goal->connections,
+                  goal->connections == 1 ? "" : "s");
+    else if (messages == 0)
+        error_set(error, GT_TIMED_OUT, "no message within %s", time);
+    else
+        error_set(error, GT_TIMED_OUT, "not done within %s: %" PRIu64 " message%s", time, messages,
+                  messages == 1 ? "" : "s");
+}
+
 static void time_is_up(struct timer *timer, int64_t now_ns)
 {
     (void)now_ns;
@@ -31,7 +57,7 @@ static void time_is_up(struct timer *timer, int64_t now_ns)
         drain(server);
         return;
     }
-    server->timed_out = true;
+    note_timeout(server);
     crew_give_order(server, ORDER_ABANDON);
 }
 

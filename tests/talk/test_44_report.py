@@ -152,7 +152,7 @@ class TestReport:
         with Client(talk.port) as client:
             client.send(b"EHLO me\n").lines(2)
             assert talk.ended() == 3
-        assert cases_of("report.xml") == {"run": ("error", "not done within 100 ms: 1 message"),
+        assert cases_of("report.xml") == {"run": ("error", "not done within 100 ms: 0 of 1 connection had ended"),
                                           "unfinished conversations": ("skipped", "1 cut short by the end of the run")}
 
     def test_is_written_when_interrupted(self, goodtalk):
