@@ -1,9 +1,6 @@
 /* shim.c: the calls themselves. Each is counted and perhaps refused; the next function by its name
  * does the work. Most are made by one macro; by hand those that transfer bytes, and may get a share
- * only, and those after which something is to be remembered.
- *
- * dlsym is asked once for each call: its answer is kept where several threads may write it, always
- * the same. */
+ * only, and those after which something is to be remembered. */
 #include "shim.h"
 
 #include <dirent.h>
@@ -25,12 +22,6 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
-
-/* "next" is libc's function by this name. */
-#define NEXT(name)                                                                                 \
-    static __typeof__(name) *next;                                                                 \
-    if (!next)                                                                                     \
-    *(void **)&next = shim_next(#name)
 
 /* A call that is counted as CALL, and otherwise left alone. */
 #define PASSED_ON(type, name, call, parameters, arguments)                                         \

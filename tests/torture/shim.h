@@ -68,7 +68,17 @@ void shim_tell_again(int fd);
 /* Whether bytes of fd may come, or leave, in smaller pieces: those of streams, pipes and files. */
 bool shim_may_cut(int fd);
 
-/* The next function by this name: libc's. Aborts when there is none. */
+/* ---- libc's own ---- */
+
+/* The next function by this name: libc's. Aborts when there is none. No signal comes meanwhile:
+ * dlsym has a lock, and a handler may make calls, too. */
 void *shim_next(const char *name);
+
+/* "next" is libc's function by this name. It is asked for once: the answer is kept where several
+ * threads may write it, always the same. */
+#define NEXT(name)                                                                                 \
+    static __typeof__(name) *next;                                                                 \
+    if (!next)                                                                                     \
+    *(void **)&next = shim_next(#name)
 
 #endif

@@ -9,6 +9,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -61,7 +63,11 @@ bool shim_is_event(int fd)
 
 void *shim_next(const char *name)
 {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     void *next = dlsym(RTLD_NEXT, name);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!next)
         abort();
     return next;
@@ -71,8 +77,7 @@ void shim_tell_again(int fd)
 {
     struct row *row = row_of(fd);
     int number = errno;
-    int (*next)(int, int, int, struct epoll_event *);
-    *(void **)&next = shim_next("epoll_ctl");
+    NEXT(epoll_ctl);
     if (row && row->watched)
         next(row->epoll_fd, EPOLL_CTL_MOD, fd, &row->event);
     errno = number;
@@ -82,17 +87,15 @@ static bool is_stream(int fd)
 {
     int type = 0;
     socklen_t size = sizeof type;
-    int (*next)(int, int, int, void *, socklen_t *);
-    *(void **)&next = shim_next("getsockopt");
+    NEXT(getsockopt);
     return next(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
 bool shim_may_cut(int fd)
 {
-    struct stat status;
+    struct stat64 status;
     int number = errno;
-    int (*next)(int, struct stat *);
-    *(void **)&next = shim_next("fstat64");
+    NEXT(fstat64);
     bool known = next(fd, &status) == 0;
     bool may = known && (S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode) ||
                          (S_ISSOCK(status.st_mode) && is_stream(fd)));
