@@ -3,7 +3,8 @@
  * The happy path, on worker 0's thread: the file is read and run, the settings of each listener are
  * composed anew and sealed, its scripts are run for every worker; only when all of that is done the
  * listeners are given it. Each worker takes over what was made for its listeners at the end of a
- * pass. Connections that are open keep what they were accepted with; the last of them frees it.
+ * pass; when all have, that is told, and the next reload may begin. Connections that are open keep
+ * what they were accepted with; the last of them frees it.
  *
  * Ways to fail: whatever is wrong is told with its line, and all stays as it was. A pipe
  * ("<(command)") can be read once; the second time it is empty, or never ends. What belongs to
@@ -283,6 +284,7 @@ static void publish(struct reload *reload)
         listener->renewed = reload->renewed[i];
         reload->renewed[i++] = NULL;
     }
+    atomic_store(&server->renewing, crew->size);
     atomic_fetch_add(&server->renewals, 1);
     pthread_mutex_unlock(&crew->lock);
     server->loads++;
@@ -291,6 +293,17 @@ static void publish(struct reload *reload)
     server->settings.talk = server->talk;
     verdict_use(server);
     worker_wake_others(&crew->workers[0]);
+    reload_obey(&crew->workers[0]);
+}
+
+/* Once all workers have it. */
+static void tell_in_use(gt_server *server)
+{
+    if (server->loads_told == server->loads || atomic_load(&server->renewing) > 0)
+        return;
+    server->loads_told = server->loads;
+    tell(server, GT_EVENT_NOTE, GT_NOTICE, nobody, "%s: read again, and in use",
+         server->talk->name);
 }
 
 static void finish(struct reload *reload)
@@ -305,16 +318,15 @@ void reload_talk(gt_server *server)
 {
     unsigned asked = atomic_load(&server->reloads);
     struct reload reload = {.server = server};
-    if (!server->talk || asked == server->talk_reloads_seen)
+    tell_in_use(server);
+    if (!server->talk || asked == server->talk_reloads_seen || atomic_load(&server->renewing) > 0)
         return;
     server->talk_reloads_seen = asked;
     if (make(&reload) == GT_DONE) {
         tell_what_lasts(server, reload.talk);
         note_own(&reload);
         publish(&reload);
-        reload_obey(&server->crew.workers[0]);
-        tell(server, GT_EVENT_NOTE, GT_NOTICE, nobody, "%s: read again, and in use",
-             reload.talk->name);
+        tell_in_use(server);
     } else {
         tell(server, GT_EVENT_NOTE, GT_ERROR, nobody, "%s; the talk file stays as it was",
              reload.error.text);
@@ -351,4 +363,6 @@ void reload_obey(struct worker *worker)
                  "memory is out; the talk file stays as it was");
         settings_release(&renewed);
     }
+    if (atomic_fetch_sub(&server->renewing, 1) == 1)
+        engine_wake(server->crew.workers[0].engine);
 }

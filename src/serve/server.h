@@ -38,8 +38,10 @@ struct gt_server {
     struct list origins;   /* struct origin: of the listeners, where there is a talk file */
     struct given_settings lasting; /* what the talk file said at the start and cannot change */
     unsigned loads;                /* of the talk file: worker 0's thread */
+    unsigned loads_told;           /* likewise: that all workers have it */
     unsigned talk_reloads_seen;    /* likewise */
     atomic_uint renewals;          /* how often listeners were given other settings */
+    atomic_uint renewing;          /* workers that have not taken over the last ones */
     struct script_bounds bounds;   /* of each worker's script */
     struct reply_host host;        /* what repliers may ask for, once the run begins */
     struct callback_replier callback;
