@@ -11,8 +11,10 @@
 
 #include <cmocka.h>
 
-static const struct script_bounds bounds = {
-    .steps = 1000000, .call_bytes = 8 << 20, .state_bytes = 64 << 20};
+static const struct script_bounds bounds = {.steps = 1000000,
+                                            .call_bytes = 8 << 20,
+                                            .state_bytes = 64 << 20,
+                                            .step_ns = 10000}; /* under valgrind, too */
 static const struct peer peer = {.kind = PEER_IPV4, .port = 7, .address = {10, 0, 0, 1}};
 
 static struct script *script;
