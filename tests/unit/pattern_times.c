@@ -26,6 +26,19 @@ static double match_ms(struct matcher *matcher, struct pattern *pattern, struct 
     return now_ms() - start;
 }
 
+/* The least of three, where one takes longer than any before: what else the machine was made to do
+ * is not the pattern's. */
+static double least_ms(struct matcher *matcher, struct pattern *pattern, struct slice text,
+                       double before_ms)
+{
+    double least = match_ms(matcher, pattern, text);
+    for (int again = 0; again < 2 && least > before_ms; again++) {
+        double ms = match_ms(matcher, pattern, text);
+        least = ms < least ? ms : least;
+    }
+    return least;
+}
+
 struct longest {
     double ms;
     unsigned pattern, subject;
@@ -42,7 +55,7 @@ static void try_pattern(unsigned number, size_t match_bytes, char *text, struct 
     for (unsigned i = 0; i < EVIL_SUBJECTS; i++)
         for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++) {
             evil_subject(i, text, sizes[j]);
-            double ms = match_ms(matcher, pattern, slice_of(text, sizes[j]));
+            double ms = least_ms(matcher, pattern, slice_of(text, sizes[j]), longest->ms);
             if (ms > longest->ms)
                 *longest = (struct longest){ms, number, i, sizes[j]};
         }
