@@ -86,7 +86,8 @@ static void tell(struct show_journal *journal, const struct lane *lane,
     report_note(journal->source.report, corrupt ? GT_ERROR : GT_NOTICE, text);
 }
 
-/* What a lane that ended at a bad place is from now on. */
+/* What a lane that ended at a bad place is from now on. A frame that was only being written is
+ * whole in the file by the next time. */
 static enum show_step stop_lane(struct show_journal *journal, struct lane *lane,
                                 struct error *error)
 {
@@ -97,6 +98,7 @@ static enum show_step stop_lane(struct show_journal *journal, struct lane *lane,
     bool corrupt = verdict.state == JOURNAL_CORRUPT;
     lane->state = corrupt ? LANE_BROKEN : LANE_DRY;
     journal->source.damaged |= corrupt;
+    journal_reader_refresh(&lane->series.reader);
     if (verdict.state != JOURNAL_WHOLE && (corrupt || !journal->source.follows))
         tell(journal, lane, &verdict);
     return SHOW_STEP_END;

@@ -1,5 +1,6 @@
 """--log FILE: every message as a JSON line, there before its reply, whole whatever happens."""
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -142,6 +143,15 @@ def test_what_cannot_be_a_log(tmp_path):
 # ---- rotation ----
 
 
+def held_files(talk):
+    """Where its descriptors lead; not those that are closed meanwhile."""
+    found = set()
+    for link in pathlib.Path(f"/proc/{talk.process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.add(os.readlink(link))
+    return found
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_sighup_reopens_it(goodtalk, log, workers):
     talk = goodtalk("-k", "-j", workers, "--log", log)
@@ -150,9 +160,7 @@ def test_sighup_reopens_it(goodtalk, log, workers):
         log.rename(f"{log}.1")
         talk.signal(signal.SIGHUP)
         until(log.exists, "the new log")
-        until(lambda: not [link for link in os.listdir(f"/proc/{talk.process.pid}/fd")
-                           if os.readlink(f"/proc/{talk.process.pid}/fd/{link}") == f"{log}.1"],
-              "the old one being closed")
+        until(lambda: f"{log}.1" not in held_files(talk), "the old one being closed")
         assert client.send(b"after\n").line() == REPLY
     assert talk.stop() == 0
     assert texts(f"{log}.1") == ["before"]
